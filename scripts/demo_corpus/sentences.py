@@ -1,0 +1,122 @@
+"""From frames to a supply of sentences, each handed out once.
+
+Sentences are kept by form (number of syllables, comma or none) and every kind of content is asked for the same
+forms, so that neither length nor pauses tell what is meant.
+"""
+
+import re
+from collections import defaultdict
+from typing import Final, Literal, final
+
+import attrs
+import numpy as np
+from delivery import Emotion
+from frames import CORES, FACT_OF_FEELING, FEELING_ALONE, FEELING_FIRST, FEELING_LAST, OPENERS, TAILS
+from slots import DIALECT, PRONOUNS, SLOTS
+from speakers import Accent, Gender
+
+Content = Emotion
+"""What the words say; `neutral` for level words."""
+
+Form = tuple[int, bool]
+CONTENTS: Final[tuple[Content, ...]] = ("neutral", "angry", "happy", "sad")
+SYLLABLES: Final = range(8, 15)
+WITHOUT_COMMA: Final = 0.25
+FILLS_PER_FRAME: Final = 60
+SLOT: Final = re.compile(r"\{(\w+)\}")
+
+
+@attrs.frozen
+class Wording:
+    """A sentence whose pronouns and dialect words are still open, and the frame that it came from."""
+
+    text: str
+    frame: str
+
+    @property
+    def form(self) -> Form:
+        return len(self.text.split()), "," in self.text
+
+
+def _frames_of(content: Content) -> list[str]:
+    if content == "neutral":
+        led = [f"{opener}, {core}" for opener in OPENERS for core in CORES]
+        trailed = [f"{core}, {tail}" for core in CORES for tail in TAILS]
+        return [*CORES, *led, *trailed]
+    fact = FACT_OF_FEELING[content]
+    led = [f"{feeling}, {fact}" for feeling in FEELING_FIRST[content]]
+    trailed = [f"{fact}, {feeling}" for feeling in FEELING_LAST[content]]
+    return [*FEELING_ALONE[content], *led, *trailed]
+
+
+def _fill(text: str, *, rng: np.random.Generator) -> str:
+    """`text` with every slot of `SLOTS` filled, slots within slots too."""
+    while names := [name for name in SLOT.findall(text) if name in SLOTS]:
+        choices = SLOTS[names[0]]
+        text = text.replace("{" + names[0] + "}", choices[rng.integers(len(choices))], 1)
+    return text
+
+
+@final
+class Supply:
+    """Every wording by content and form; handing one out removes it."""
+
+    def __init__(self, *, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._wordings: dict[tuple[Content, Form], list[Wording]] = defaultdict(list)
+        self._uses: dict[str, int] = defaultdict(int)
+        for content in CONTENTS:
+            self._stock(content)
+
+    def _stock(self, content: Content) -> None:
+        frames = _frames_of(content)
+        num_fills = max(8, FILLS_PER_FRAME * 40 // len(frames)) if content == "neutral" else FILLS_PER_FRAME * 4
+        seen: set[str] = set()
+        for frame in frames:
+            for _ in range(num_fills):
+                wording = Wording(_fill(frame, rng=self._rng), frame)
+                if wording.text not in seen:
+                    seen.add(wording.text)
+                    self._wordings[content, wording.form].append(wording)
+
+    def take(self, content: Content, *, form: Form) -> Wording:
+        """An unused wording of the given form, from the frame used least so far."""
+        shelf = self._wordings[content, form]
+        if not shelf:
+            raise LookupError(f"the frames must supply enough sentences of form {form} for `{content}`, but ran out.")
+        uses = [self._uses[wording.frame] for wording in shelf]
+        rarest = [index for index, count in enumerate(uses) if count == min(uses)]
+        wording = shelf.pop(rarest[int(self._rng.integers(len(rarest)))])
+        self._uses[wording.frame] += 1
+        return wording
+
+
+def draw_forms(count: int, *, rng: np.random.Generator) -> list[Form]:
+    """`count` forms, every length equally often and a quarter without a comma."""
+    comma = [index >= round(count * WITHOUT_COMMA) for index in range(count)]
+    lengths = [SYLLABLES[index % len(SYLLABLES)] for index in range(count)]
+    return list(zip(rng.permutation(lengths).tolist(), rng.permutation(comma).tolist(), strict=True))
+
+
+def address_of(gender: Gender, *, rng: np.random.Generator) -> dict[str, str]:
+    """How the caller names themselves and the agent throughout a call."""
+    pairs = PRONOUNS[gender]
+    me, you = pairs[int(rng.integers(len(pairs)))]
+    return {"me": me, "you": you}
+
+
+def spell_out(wording: Wording, *, address: dict[str, str], accent: Accent) -> str:
+    """The transcript: pronouns and dialect words filled, first letter upper case, full stop."""
+    text = wording.text.format(**address, **DIALECT[accent])
+    return text[0].upper() + text[1:] + "."
+
+
+# The kinds of content a turn's label and cue call for.
+def content_of(emotion: Emotion, cue: Literal["voice", "words", "both"]) -> Content:
+    """What the words of a turn say: its emotion, or nothing when only the voice carries it."""
+    return "neutral" if cue == "voice" else emotion
+
+
+def colour_of(emotion: Emotion, cue: Literal["voice", "words", "both"]) -> Emotion:
+    """How the voice of a turn sounds: its emotion, or level when only the words carry it."""
+    return "neutral" if cue == "words" else emotion

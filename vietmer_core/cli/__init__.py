@@ -1,0 +1,1 @@
+"""The command `vietmer`. Nothing here imports torch until a command needs it."""

@@ -1,0 +1,27 @@
+"""The command `vietmer`: registers the sub-commands and turns a user's mistake into one sentence and an exit code."""
+
+import sys
+from typing import Final
+
+import typer
+
+from vietmer_core.cli import data
+from vietmer_core.errors import VietmerError
+
+commands: Final = typer.Typer(
+    name="vietmer",
+    help="Emotion recognition from Vietnamese speech and its transcript.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+commands.add_typer(data.commands, name="data")
+
+
+def app() -> None:
+    """Run the command line; the sentence of a `VietmerError` goes to standard error, never a traceback."""
+    try:
+        commands()
+    except VietmerError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)

@@ -1,0 +1,1 @@
+"""Reading manifests and audio; utterances in, batches out."""

@@ -1,0 +1,105 @@
+"""Every error a user can cause, each one clear sentence with its place and its remedy.
+
+The command line prints the sentence of a `VietmerError` and leaves with its `exit_code`; it never shows a
+traceback for one. Anything else that escapes is a defect of the program.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+import attrs
+
+EXIT_OK: Final = 0
+EXIT_FOUND: Final = 1
+"""A check ran to its end and found errors (`vietmer data check`, `vietmer doctor`)."""
+EXIT_USAGE: Final = 2
+"""The command line or the spec cannot be used as given."""
+EXIT_DATA: Final = 3
+"""A manifest, an audio file or a transcript cannot be used."""
+EXIT_PLUGIN: Final = 4
+"""A plugin is missing, broken or offered twice."""
+EXIT_RUN: Final = 5
+"""A run failed, or its folder cannot be used; what had been computed is kept."""
+EXIT_INTERRUPTED: Final = 130
+"""Stopped by Ctrl-C; a training run can be continued."""
+
+
+@attrs.frozen(kw_only=True)
+class Problem:
+    """One thing that is wrong: where it is, what it is and what to do about it.
+
+    Attributes:
+        where: The place, such as `spec.yaml:12: fusion.num_heads` or `train.jsonl:3: end`.
+        message: What is wrong, one sentence without its place.
+        remedy: What to do; empty where the message already says so.
+    """
+
+    where: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"{self.where}: {self.message}" if self.where else self.message]
+        return " ".join([*parts, self.remedy] if self.remedy else parts)
+
+
+class VietmerError(Exception):
+    """What a user can mend: a sentence, and the exit code the command line leaves with."""
+
+    exit_code: ClassVar[int] = EXIT_USAGE
+
+
+class ProblemsError(VietmerError):
+    """Several problems, all reported at once.
+
+    Attributes:
+        problems: Every problem found, in the order of the input.
+    """
+
+    def __init__(self, summary: str, problems: Sequence[Problem]) -> None:
+        self.summary: Final = summary
+        self.problems: Final = tuple(problems)
+        super().__init__(summary, self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join([self.summary, *(f"  {problem}" for problem in self.problems)])
+
+
+class SpecError(ProblemsError):
+    """An experiment spec that cannot be used, with every error in it."""
+
+    exit_code = EXIT_USAGE
+
+
+class DataError(VietmerError):
+    """A manifest, an audio file or a transcript that cannot be used."""
+
+    exit_code = EXIT_DATA
+
+
+class DataProblemsError(ProblemsError):
+    """A manifest with several faults, all reported at once."""
+
+    exit_code = EXIT_DATA
+
+
+class PluginError(VietmerError):
+    """A plugin that is missing, broken or offered twice."""
+
+    exit_code = EXIT_PLUGIN
+
+
+class UnknownKindError(PluginError):
+    """No installed distribution offers this kind; the sentence names the remedy."""
+
+
+class AssemblyError(VietmerError):
+    """Parts of a spec that are valid alone but do not fit together."""
+
+    exit_code = EXIT_USAGE
+
+
+class RunError(VietmerError):
+    """A run that failed or a run folder that cannot be used."""
+
+    exit_code = EXIT_RUN

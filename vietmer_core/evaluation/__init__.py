@@ -1,0 +1,1 @@
+"""Scoring a trained model: predictions, metrics, intervals, tables and pictures."""

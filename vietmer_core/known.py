@@ -1,0 +1,31 @@
+"""Which distribution supplies which kind. Torch-free.
+
+The house's rows are generated from `plugins/*/pyproject.toml` by `nox -s known` and a test holds them equal; strangers'
+rows are entered by hand after a look at the distribution. A name is never made from a pattern: that invites squatting.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+HOUSE_DISTRIBUTIONS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {
+        # generated: begin
+        ("audio", "fourier2vec"): "vietmer-audio-fourier2vec",
+        ("corpus", "demo"): "vietmer-corpus-demo",
+        ("fusion", "audio_only"): "vietmer-fusion-audio-only",
+        ("fusion", "late"): "vietmer-fusion-late",
+        ("fusion", "text_only"): "vietmer-fusion-text-only",
+        ("fusion", "xattn"): "vietmer-fusion-xattn",
+        ("sampler", "length_bucket"): "vietmer-sampler-length-bucket",
+        ("sampler", "uniform"): "vietmer-sampler-uniform",
+        ("text", "syllable"): "vietmer-text-syllable",
+        # generated: end
+    }
+)
+
+OTHER_DISTRIBUTIONS: Final[Mapping[tuple[str, str], str]] = MappingProxyType({})
+
+KNOWN_DISTRIBUTIONS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {**OTHER_DISTRIBUTIONS, **HOUSE_DISTRIBUTIONS}
+)

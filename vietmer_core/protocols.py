@@ -1,0 +1,192 @@
+"""The typed protocols that components fulfil, and the signatures of the `build` functions that make them.
+
+Each module protocol declares `forward` as well as `__call__`: with `__call__` alone any `nn.Module` would pass.
+Implementations are `@final` and derive from `nn.Module` only.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vietmer_core.sequence import MaskedSequence
+
+
+@runtime_checkable
+class TextFrontend(Protocol):
+    """Turns one transcript into one sequence, in the loader's workers. Must survive `pickle`."""
+
+    def __call__(self, transcript: str, /) -> Tensor:
+        """Ids `(tokens, fields)` int64. An empty transcript gives no tokens: `(0, fields)`."""
+        ...
+
+
+@runtime_checkable
+class AudioFrontend(Protocol):
+    """Turns one waveform into one sequence, in the loader's workers. Must survive `pickle`."""
+
+    @property
+    def sampling_rate(self) -> int:
+        """Rate of the waveforms it takes, Hz."""
+        ...
+
+    def __call__(self, waveform: Tensor, /) -> Tensor:
+        """Features `(frames, dim)` float32 of a mono waveform `(samples,)` float32 in [-1, 1].
+
+        No samples give no frames: `(0, dim)`. So does a waveform too short for one frame: the caller refuses it.
+        """
+        ...
+
+    def num_frames(self, num_samples: int, /) -> int:
+        """Frames that a waveform of `num_samples` gives."""
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Features of one modality → contextual frames `(batch, time, output_dim)`."""
+
+    @property
+    def output_dim(self) -> int: ...
+
+    def output_lengths(self, lengths: Tensor, /) -> Tensor:
+        """Lengths out for lengths in, `(batch,)` int64 → `(batch,)` int64; 0 stays 0."""
+        ...
+
+    def forward(self, sequence: MaskedSequence, /) -> MaskedSequence: ...
+    def __call__(self, sequence: MaskedSequence, /) -> MaskedSequence: ...
+
+
+@runtime_checkable
+class Fusion(Protocol):
+    """Both modalities → one stream, or several; each stream is pooled alone and the embeddings stand side by side.
+
+    A modality that the fusion does not read arrives as `(batch, 0, 0)`. A row whose modality is absent has length 0.
+    """
+
+    @property
+    def output_dims(self) -> tuple[int, ...]:
+        """Width of each stream."""
+        ...
+
+    def forward(self, *, text: MaskedSequence, audio: MaskedSequence) -> tuple[MaskedSequence, ...]: ...
+    def __call__(self, *, text: MaskedSequence, audio: MaskedSequence) -> tuple[MaskedSequence, ...]: ...
+
+
+@runtime_checkable
+class Pooler(Protocol):
+    """One stream → one embedding `(batch, output_dim)`; a row of length 0 gives zeros and no gradient."""
+
+    @property
+    def output_dim(self) -> int: ...
+
+    def forward(self, sequence: MaskedSequence, /) -> Tensor: ...
+    def __call__(self, sequence: MaskedSequence, /) -> Tensor: ...
+
+
+@runtime_checkable
+class Head(Protocol):
+    """Embeddings `(batch, dim)` → logits `(batch, classes)`, in the order of the label space."""
+
+    def forward(self, embedding: Tensor, /) -> Tensor: ...
+    def __call__(self, embedding: Tensor, /) -> Tensor: ...
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """Logits `(batch, classes)` and labels `(batch,)` → loss of each utterance `(batch,)`, not yet averaged.
+
+    The training loop divides the sum by the number of utterances of the global batch.
+    """
+
+    def forward(self, logits: Tensor, labels: Tensor, /) -> Tensor: ...
+    def __call__(self, logits: Tensor, labels: Tensor, /) -> Tensor: ...
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class UtteranceSizes:
+    """What a sampler may know of a split, row by row.
+
+    Attributes:
+        audio_seconds: `(utterances,)` float32 duration, 0 where there is no audio.
+        text_words: `(utterances,)` int32 number of space-separated words, 0 where there is no transcript.
+        labels: `(utterances,)` int32 class in the order of the label space, -1 where there is none.
+    """
+
+    audio_seconds: NDArray[np.float32]
+    text_words: NDArray[np.int32]
+    labels: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.audio_seconds)
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """The order of a split, a pure function of the epoch.
+
+    A sampler keeps no position: `vietmer_core.data.batches` counts the batches consumed, shards them over processes
+    and continues in the middle of an epoch, for every sampler alike.
+    """
+
+    def batches(self, epoch: int, /) -> Sequence[Sequence[int]]:
+        """The global batches of an epoch: positions in the split, from (seed, epoch) alone."""
+        ...
+
+
+class BuildTextFrontend(Protocol):
+    """`Component.build_frontend` of the role text."""
+
+    def __call__(self, params: Any, /) -> TextFrontend: ...
+
+
+class BuildAudioFrontend(Protocol):
+    """`Component.build_frontend` of the role audio."""
+
+    def __call__(self, params: Any, /) -> AudioFrontend: ...
+
+
+class BuildEncoder(Protocol):
+    """`Component.build` of the roles text and audio."""
+
+    def __call__(self, params: Any, /) -> Encoder: ...
+
+
+class BuildFusion(Protocol):
+    """`Component.build` of the role fusion; a dim is 0 for a modality that the fusion does not read."""
+
+    def __call__(self, params: Any, /, *, text_dim: int, audio_dim: int) -> Fusion: ...
+
+
+class BuildPooler(Protocol):
+    """`Component.build` of the role pooler."""
+
+    def __call__(self, params: Any, /, *, dim: int) -> Pooler: ...
+
+
+class BuildHead(Protocol):
+    """`Component.build` of the role head."""
+
+    def __call__(self, params: Any, /, *, dim: int, num_classes: int) -> Head: ...
+
+
+class BuildLoss(Protocol):
+    """`Component.build` of the role loss; `class_counts` holds the training utterances of each class."""
+
+    def __call__(self, params: Any, /, *, class_counts: Sequence[int]) -> Loss: ...
+
+
+class BuildSampler(Protocol):
+    """`Component.build` of the role sampler."""
+
+    def __call__(self, params: Any, /, *, sizes: UtteranceSizes, seed: int) -> Sampler: ...
+
+
+class BuildCorpus(Protocol):
+    """`Component.build` of the role corpus: the path of a JSONL manifest."""
+
+    def __call__(self, params: Any, /) -> Path: ...
