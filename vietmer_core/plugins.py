@@ -82,6 +82,7 @@ def _register(manager: pluggy.PluginManager, plugin: object, origin: Origin) -> 
     others = [other for other in manager.get_plugins() if other is not plugin]
     components: list[Component] = []
     try:
+        manager.check_pending()  # a hook that does not exist, such as `end_steps`, is a fault, not silence
         for offer in manager.subset_hook_caller("register_components", others)():
             components += offer
         for component in components:

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import attrs
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from vietmer_core.data.sizes import UtteranceSizes as UtteranceSizes  # noqa: PLC0414  # part of this contract
 from vietmer_core.sequence import MaskedSequence
 
 
@@ -105,24 +103,6 @@ class Loss(Protocol):
 
     def forward(self, logits: Tensor, labels: Tensor, /) -> Tensor: ...
     def __call__(self, logits: Tensor, labels: Tensor, /) -> Tensor: ...
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class UtteranceSizes:
-    """What a sampler may know of a split, row by row.
-
-    Attributes:
-        audio_seconds: `(utterances,)` float32 duration, 0 where there is no audio.
-        text_words: `(utterances,)` int32 number of space-separated words, 0 where there is no transcript.
-        labels: `(utterances,)` int32 class in the order of the label space, -1 where there is none.
-    """
-
-    audio_seconds: NDArray[np.float32]
-    text_words: NDArray[np.int32]
-    labels: NDArray[np.int32]
-
-    def __len__(self) -> int:
-        return len(self.audio_seconds)
 
 
 @runtime_checkable

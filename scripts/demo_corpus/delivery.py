@@ -42,14 +42,14 @@ LEVEL: Final = Delivery()
 
 TYPICAL: Final[dict[Emotion, Delivery]] = {
     "angry": Delivery(
-        speed=1.22, pitch_semitones=3.0, range_factor=1.35, gain_db=6.5, tilt_db=9.0, formant_factor=0.99, drive=2.5
+        speed=1.25, pitch_semitones=2.5, range_factor=1.35, gain_db=7.0, tilt_db=9.5, formant_factor=0.98, drive=2.5
     ),
     "happy": Delivery(
-        speed=1.07, pitch_semitones=5.0, range_factor=1.7, gain_db=2.5, tilt_db=1.5, formant_factor=1.06, sway=0.06
+        speed=1.1, pitch_semitones=6.0, range_factor=1.8, gain_db=3.0, tilt_db=1.5, formant_factor=1.09, sway=0.1
     ),
     "neutral": LEVEL,
     "sad": Delivery(
-        speed=0.78, pitch_semitones=-2.5, range_factor=0.45, gain_db=-6.0, tilt_db=-9.0, formant_factor=0.97, fall=0.08
+        speed=0.76, pitch_semitones=-2.5, range_factor=0.4, gain_db=-6.5, tilt_db=-9.0, formant_factor=0.96, fall=0.08
     ),
 }
 
@@ -74,3 +74,8 @@ def draw_delivery(emotion: Emotion, *, rng: np.random.Generator) -> Delivery:
         sway=typical.sway * float(strength),
         fall=typical.fall * float(strength),
     )
+
+
+def colour_of(emotion: Emotion, cue: Cue) -> Emotion:
+    """How the voice of a turn sounds: its emotion, or level when only the words carry it."""
+    return "neutral" if cue == "words" else emotion

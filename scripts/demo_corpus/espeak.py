@@ -19,6 +19,7 @@ SYNCHRONOUS: Final = 2
 UTF8: Final = 1
 RATE, VOLUME, PITCH, RANGE = 1, 2, 3, 4
 MIDDLE: Final = 50
+PITCH_STEPS_PER_SEMITONE: Final = 6.0
 HEADROOM_VOLUME: Final = 55
 """Below the default of 100, at which the synthesiser limits its own output."""
 
@@ -116,7 +117,7 @@ class Synthesiser:
         self, text: str, *, speaker: Speaker, emotion: Emotion, delivery: Delivery, seed: int
     ) -> np.ndarray[Any, Any]:
         """`text` by `speaker`, with the pitch, range and speed of `delivery`."""
-        pitch = MIDDLE * (1.0 + delivery.pitch_semitones / 12.0)
+        pitch = MIDDLE + PITCH_STEPS_PER_SEMITONE * delivery.pitch_semitones
         return self.say(
             text,
             voice=f"{VOICE_BY_ACCENT[speaker.accent]}+{variant_of(speaker, emotion)}",

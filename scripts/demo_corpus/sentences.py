@@ -6,11 +6,11 @@ forms, so that neither length nor pauses tell what is meant.
 
 import re
 from collections import defaultdict
-from typing import Final, Literal, final
+from typing import Final, final
 
 import attrs
 import numpy as np
-from delivery import Emotion
+from delivery import Cue, Emotion
 from frames import CORES, FACT_OF_FEELING, FEELING_ALONE, FEELING_FIRST, FEELING_LAST, OPENERS, TAILS
 from slots import DIALECT, PRONOUNS, SLOTS
 from speakers import Accent, Gender
@@ -20,9 +20,10 @@ Content = Emotion
 
 Form = tuple[int, bool]
 CONTENTS: Final[tuple[Content, ...]] = ("neutral", "angry", "happy", "sad")
-SYLLABLES: Final = range(8, 15)
+SYLLABLES: Final = range(9, 16)
 WITHOUT_COMMA: Final = 0.25
-FILLS_PER_FRAME: Final = 60
+FILLS_WITHOUT_COMMA: Final = 400
+FILLS_WITH_COMMA: Final[dict[Content, int]] = {"neutral": 8, "angry": 240, "happy": 240, "sad": 240}
 SLOT: Final = re.compile(r"\{(\w+)\}")
 
 
@@ -69,11 +70,9 @@ class Supply:
             self._stock(content)
 
     def _stock(self, content: Content) -> None:
-        frames = _frames_of(content)
-        num_fills = max(8, FILLS_PER_FRAME * 40 // len(frames)) if content == "neutral" else FILLS_PER_FRAME * 4
         seen: set[str] = set()
-        for frame in frames:
-            for _ in range(num_fills):
+        for frame in _frames_of(content):
+            for _ in range(FILLS_WITH_COMMA[content] if "," in frame else FILLS_WITHOUT_COMMA):
                 wording = Wording(_fill(frame, rng=self._rng), frame)
                 if wording.text not in seen:
                     seen.add(wording.text)
@@ -85,7 +84,8 @@ class Supply:
         if not shelf:
             raise LookupError(f"the frames must supply enough sentences of form {form} for `{content}`, but ran out.")
         uses = [self._uses[wording.frame] for wording in shelf]
-        rarest = [index for index, count in enumerate(uses) if count == min(uses)]
+        fewest = min(uses)
+        rarest = [index for index, count in enumerate(uses) if count == fewest]
         wording = shelf.pop(rarest[int(self._rng.integers(len(rarest)))])
         self._uses[wording.frame] += 1
         return wording
@@ -111,12 +111,6 @@ def spell_out(wording: Wording, *, address: dict[str, str], accent: Accent) -> s
     return text[0].upper() + text[1:] + "."
 
 
-# The kinds of content a turn's label and cue call for.
-def content_of(emotion: Emotion, cue: Literal["voice", "words", "both"]) -> Content:
+def content_of(emotion: Emotion, cue: Cue) -> Content:
     """What the words of a turn say: its emotion, or nothing when only the voice carries it."""
     return "neutral" if cue == "voice" else emotion
-
-
-def colour_of(emotion: Emotion, cue: Literal["voice", "words", "both"]) -> Emotion:
-    """How the voice of a turn sounds: its emotion, or level when only the words carry it."""
-    return "neutral" if cue == "words" else emotion

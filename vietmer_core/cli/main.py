@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from vietmer_core.cli import data
+from vietmer_core.cli import data, demo, doctor, evaluate, plugins, predict, runs, train
 from vietmer_core.errors import VietmerError
 
 commands: Final = typer.Typer(
@@ -15,7 +15,14 @@ commands: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+commands.command("demo")(demo.demo)
+commands.command("train")(train.train)
+commands.command("evaluate")(evaluate.evaluate)
+commands.command("predict")(predict.predict)
+commands.add_typer(runs.commands, name="runs")
 commands.add_typer(data.commands, name="data")
+commands.command("plugins")(plugins.show_plugins)
+commands.command("doctor")(doctor.show_doctor)
 
 
 def app() -> None:

@@ -1,0 +1,95 @@
+"""Every check of VietMER, one session each; `nox -l` lists them.
+
+All sessions run in the interpreter that runs nox, set up by `python -m pip install -r requirements.txt`: there is no
+environment for each session, since each would install torch again. Only `versions` makes its own.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "typing", "tests", "plugins", "docs"]
+
+ROOT = Path(__file__).parent
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format of every Python file."""
+    session.run(sys.executable, "-m", "ruff", "check", ".")
+    session.run(sys.executable, "-m", "ruff", "format", "--check", ".")
+    session.run(sys.executable, "scripts/known_rows.py", "--check")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types, mypy strict, over the core, every plugin and all tests."""
+    session.run(sys.executable, "scripts/check_types.py")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Test the core, the command line, the distributions and the documentation."""
+    session.run(sys.executable, "-m", "pytest", "tests", *session.posargs)
+
+
+@nox.session
+def plugins(session: nox.Session) -> None:
+    """Test every plugin, or those named: `nox -s plugins -- vietmer-fusion-xattn`."""
+    chosen = [plugin for plugin in PLUGINS if not session.posargs or plugin.name in session.posargs]
+    if not chosen:
+        session.error(f"no folder under plugins/ is named {' or '.join(session.posargs)}")
+    session.run(sys.executable, "-m", "pytest", *(str(plugin / "tests") for plugin in chosen))
+
+
+@nox.session
+def properties(session: nox.Session) -> None:
+    """Search for counter-examples at length: the whole suite with many random examples for each property."""
+    session.run(sys.executable, "-m", "pytest", *session.posargs, env={"HYPOTHESIS_PROFILE": "properties"})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run one benchmark: `nox -s bench -- NAME` runs benchmarks/NAME.py."""
+    known = sorted(path.stem for path in ROOT.glob("benchmarks/*.py"))
+    if not session.posargs or session.posargs[0] not in known:
+        session.error(f"name one benchmark: {', '.join(known) or 'there is none yet'}")
+    session.run(sys.executable, f"benchmarks/{session.posargs[0]}.py", *session.posargs[1:])
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    session.run(sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def known(session: nox.Session) -> None:
+    """Write the house's rows of vietmer_core/known.py from plugins/*/pyproject.toml."""
+    session.run(sys.executable, "scripts/known_rows.py")
+
+
+@nox.session(name="release-check")
+def release_check(session: nox.Session) -> None:
+    """Build every distribution and check what its wheel holds and declares."""
+    session.run(sys.executable, "scripts/check_release.py", *session.posargs)
+
+
+@nox.session(venv_backend="virtualenv")
+@nox.parametrize("python,pins", [(f"3.{minor}", pins) for minor in (11, 12) for pins in ("pinned", "lowest")])
+def versions(session: nox.Session, pins: str) -> None:
+    """Test with the pinned and with the lowest declared versions, on each Python, in environments of its own."""
+    constraints = ROOT / "constraints.txt"
+    if pins == "lowest":
+        constraints = Path(session.create_tmp()).resolve() / "lowest.txt"
+        session.run(sys.executable, "scripts/lowest_versions.py", str(constraints), external=True)
+    distributions = [argument for plugin in PLUGINS for argument in ("-e", str(plugin))]
+    session.install(
+        "-c", str(constraints), "-e", ".[testing]", *distributions, "pytest-xdist", "hatchling", "editables"
+    )
+    session.run("python", "-m", "pytest", *session.posargs, env={**os.environ, "VIETMER_STRICT_PLUGINS": "1"})

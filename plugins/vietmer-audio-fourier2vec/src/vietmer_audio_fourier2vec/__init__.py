@@ -1,0 +1,1 @@
+"""An audio encoder trained from scratch: Fourier transform, log-mel bands, patches, Transformer."""

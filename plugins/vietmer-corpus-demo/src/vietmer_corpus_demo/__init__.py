@@ -1,0 +1,1 @@
+"""A small synthetic corpus of Vietnamese support calls."""

@@ -1,0 +1,1 @@
+"""The speech alone: the audio baseline of VietMER."""

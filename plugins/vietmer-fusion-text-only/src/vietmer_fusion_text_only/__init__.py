@@ -1,0 +1,1 @@
+"""The transcript alone: the text baseline of VietMER."""

@@ -1,0 +1,1 @@
+"""Cross-attention fusion of transcript and speech for VietMER."""

@@ -1,0 +1,1 @@
+"""Batches of utterances of like length, for VietMER."""

@@ -1,0 +1,1 @@
+"""A fresh random order every epoch, for VietMER."""

@@ -1,0 +1,84 @@
+"""`vietmer evaluate`: the scores of a run on a split."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vietmer_core.cli.options import AsJson, Device, RunPath
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from vietmer_core.evaluation.evaluating import Evaluation
+    from vietmer_core.evaluation.metrics import Scores
+
+
+def evaluate(
+    run: RunPath,
+    split: Annotated[
+        str | None, typer.Option(help="`test`, `valid` or `train`; test where the spec names one, else valid.")
+    ] = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a run's best weights: accuracy, macro-F1 with its interval, a table by class, the confusion matrix."""
+    from rich.console import Console
+
+    from vietmer_core.cli.progress import utterance_bar
+    from vietmer_core.evaluation.evaluating import evaluate_run
+    from vietmer_core.evaluation.pictures import draw_confusion
+    from vietmer_core.inference.trained_run import TrainedRun
+
+    trained = TrainedRun.load(run, device=device)
+    chosen = split or ("test" if trained.spec.data.test is not None else "valid")
+    with utterance_bar(Console(stderr=True), f"{chosen} split") as bar:
+        evaluation = evaluate_run(trained, chosen, on_batch=bar.advance)
+    folder = trained.folder.evaluation_path(chosen)
+    draw_confusion(evaluation.scores, folder / "confusion.png", title=f"{trained.spec.name}: {chosen}")
+    if as_json:
+        typer.echo(json.dumps(json.loads((folder / "scores.json").read_text(encoding="utf-8")), ensure_ascii=False))
+        return
+    console = Console()
+    show_scores(console, evaluation)
+    console.print(f"files: {folder} and {trained.folder.predictions_path(chosen)}", soft_wrap=True)
+
+
+def show_scores(console: "Console", evaluation: "Evaluation") -> None:
+    """Print the headline scores, the table by class and the confusion matrix."""
+    scores, interval = evaluation.scores, evaluation.macro_f1_interval
+    speakers = "1 speaker" if interval.num_clusters == 1 else f"{interval.num_clusters} speakers"
+    console.print(f"{evaluation.split} split, {scores.num_utterances} utterances, {speakers}")
+    if evaluation.split == "valid":
+        console.print("This split chose the checkpoint, so its scores are too good; report the test split.")
+    for name in ("macro_f1", "balanced_accuracy", "accuracy", "weighted_f1", "loss"):
+        note = f"  {interval.level:.0%} interval by speaker {interval}" if name == "macro_f1" else ""
+        console.print(f"  {name:<18} {scores.summary[name]:.3f}{note}", markup=False)
+    if interval.is_too_narrow:
+        console.print(f"  {speakers} are too few for the interval: take it as narrower than the truth.")
+    console.print(_class_table(scores), _confusion_table(scores))
+
+
+def _class_table(scores: "Scores") -> "Table":
+    from rich.table import Table
+
+    table = Table("label", title="by class", title_justify="left")
+    for heading in ("precision", "recall", "F1", "utterances"):
+        table.add_column(heading, justify="right")
+    for index, label in enumerate(scores.labels):
+        figures = [f"{values[index]:.3f}" for values in (scores.precision, scores.recall, scores.f1)]
+        table.add_row(label, *figures, str(scores.support[index]))
+    return table
+
+
+def _confusion_table(scores: "Scores") -> "Table":
+    """Counts, true label in rows; the columns carry the numbers of the rows, so that many labels fit."""
+    from rich.table import Table
+
+    table = Table("true", title="confusion: predicted label in columns", title_justify="left")
+    for index in range(len(scores.labels)):
+        table.add_column(str(index + 1), justify="right")
+    for index, label in enumerate(scores.labels):
+        table.add_row(f"{index + 1} {label}", *(str(count) for count in scores.confusion[index]))
+    return table

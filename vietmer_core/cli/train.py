@@ -1,0 +1,74 @@
+"""`vietmer train`: from a spec to a run folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vietmer_core.cli.options import DEFAULT_RUNS, Overrides, RunsRoot
+from vietmer_core.errors import EXIT_INTERRUPTED
+
+
+def train(
+    specs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[SPEC...]", help="Spec files, YAML or TOML; a later one wins over an earlier."),
+    ] = None,
+    overrides: Overrides = [],  # noqa: B006  # typer reads it and never changes it
+    runs: RunsRoot = DEFAULT_RUNS,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Continue a run where it stopped, instead of starting one.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check the spec, print it resolved, and train nothing.")
+    ] = False,
+) -> None:
+    """Train an experiment; Ctrl-C saves it, and `--resume` continues it."""
+    if (resume is None) == (not specs):
+        raise typer.BadParameter("give spec files, or `--resume RUN`, exactly one of them.")
+    if resume is not None:
+        if overrides:
+            raise typer.BadParameter("`--set` cannot change a run that continues; start a new one.")
+        _resume(resume)
+        return
+    from vietmer_core.spec_loading import load_spec
+
+    spec = load_spec(specs or [], overrides)
+    if check:
+        import yaml
+
+        typer.echo(yaml.safe_dump(spec.resolved(), sort_keys=False, allow_unicode=True), nl=False)
+        return
+    from rich.console import Console
+
+    from vietmer_core.cli.progress import TrainingDisplay
+    from vietmer_core.training.runs import start_run
+
+    folder, finish = start_run(spec, root=runs, observers=[TrainingDisplay(Console(stderr=True))])
+    _report(folder.path, finish.outcome)
+
+
+def _resume(path: Path) -> None:
+    from rich.console import Console
+
+    from vietmer_core.cli.progress import TrainingDisplay
+    from vietmer_core.training.runs import resume_run
+
+    folder, finish = resume_run(path, observers=[TrainingDisplay(Console(stderr=True))])
+    _report(folder.path, finish.outcome)
+
+
+def _report(path: Path, outcome: str) -> None:
+    from vietmer_core.training.run_folder import STATUS_FILE, RunFolder
+
+    status = RunFolder(path).read_json(STATUS_FILE)
+    if outcome == "interrupted":
+        typer.echo(f"interrupted after step {status['step']}; continue with: vietmer train --resume {path}")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    best = status.get("best", {})
+    monitor = status["monitor"]
+    ending = "stopped early" if outcome == "stopped_early" else "finished"
+    score = f"{best[monitor]:.3f} (epoch {status['best_epoch'] + 1})" if monitor in best else "none"
+    typer.echo(f"{ending}: best validation {monitor} {score}, {status['seconds']:.0f} s")
+    typer.echo(f"run folder: {path}")
+    typer.echo(f"next: vietmer evaluate {path}")

@@ -1,0 +1,180 @@
+"""From a row of a manifest to what the model reads: one utterance at a time, in the loader's workers."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Literal, final
+
+import attrs
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from vietmer_core.assembly import Frontends
+from vietmer_core.batch import Batch, absent_sequence
+from vietmer_core.data.audio import read_segment
+from vietmer_core.data.manifest import Manifest
+from vietmer_core.data.utterance import Utterance
+from vietmer_core.errors import DataError
+from vietmer_core.sequence import MaskedSequence, pad_rows
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Sample:
+    """One utterance, ready to be collated.
+
+    Attributes:
+        index: Its position in the split.
+        text: `(tokens, fields)` ids, or None where the model reads no text.
+        audio: `(frames, dim)` features, or None where the model hears nothing.
+        label: Its class, or None at prediction.
+    """
+
+    index: int
+    text: Tensor | None
+    audio: Tensor | None
+    label: int | None
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that its tensors take."""
+        tensors = [tensor for tensor in (self.text, self.audio) if tensor is not None]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def prepare_text(frontend: "object", transcript: str | None) -> Tensor:
+    """The ids of a transcript; an absent or empty one gives no tokens."""
+    ids: Tensor = frontend(transcript or "")  # type: ignore[operator]  # a TextFrontend
+    return ids
+
+
+def prepare_audio(frontends: Frontends, waveform: Tensor, *, place: str) -> Tensor:
+    """The features of a waveform `(samples,)`.
+
+    Raises:
+        DataError: if it is too short for one frame, or its features are not finite.
+    """
+    frontend = frontends.audio
+    if frontend is None:
+        raise ValueError("`frontends` must have an audio frontend, but has none instead.")
+    features = frontend(waveform)  # (frames, dim)
+    if len(waveform) and not len(features):
+        milliseconds = 1000 * len(waveform) / frontend.sampling_rate
+        raise DataError(
+            f"{place}: the audio must be long enough for one frame, but lasts {milliseconds:.1f} ms instead. "
+            "Remove the row, or set its `wav_path` to null."
+        )
+    if not bool(torch.isfinite(features).all()):
+        raise DataError(f"{place}: the audio gives features that are not finite. Check the file.")
+    return features
+
+
+@final
+class UtteranceDataset(Dataset[Sample]):
+    """A split, prepared one utterance at a time.
+
+    Args:
+        manifest: The rows.
+        frontends: Those of the model.
+        labels: The label space; None at prediction.
+        channel: How files of several channels are read (`DataSpec.channel`).
+        cache_mib: Memory for prepared utterances in this process, MiB; the least recently used go first.
+
+    Raises:
+        DataError: at access, if the audio cannot be read or has no frame, or the row has nothing that the model reads.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        *,
+        frontends: Frontends,
+        labels: Sequence[str] | None,
+        channel: Literal["mono", "mix"] | int,
+        cache_mib: int = 0,
+    ) -> None:
+        self._manifest = manifest
+        self._frontends = frontends
+        self._classes = None if labels is None else {label: index for index, label in enumerate(labels)}
+        self._channel = channel
+        self._cache = SampleCache(cache_mib)
+
+    def __len__(self) -> int:
+        return len(self._manifest)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._cache.get(index)
+        if sample is None:
+            sample = self._prepare(index)
+            self._cache.put(sample)
+        return sample
+
+    def _prepare(self, index: int) -> Sample:
+        utterance = self._manifest[index]
+        text = None if self._frontends.text is None else prepare_text(self._frontends.text, utterance.transcript)
+        audio = None if self._frontends.audio is None else self._audio(utterance)
+        if not any(len(part) for part in (text, audio) if part is not None):
+            read = " or ".join(name for name, part in (("transcript", text), ("audio", audio)) if part is not None)
+            raise DataError(f"{utterance.place}: `{utterance.utterance_id}` has no {read}, all that the model reads.")
+        label = None if self._classes is None or utterance.label is None else self._classes[utterance.label]
+        return Sample(index=index, text=text, audio=audio, label=label)
+
+    def _audio(self, utterance: Utterance) -> Tensor:
+        frontend = self._frontends.audio
+        assert frontend is not None
+        if utterance.wav_path is None:
+            return frontend(torch.zeros(0))
+        try:
+            waveform = read_segment(
+                utterance.wav_path,
+                start=utterance.start,
+                end=utterance.end,
+                channel=self._channel,
+                sampling_rate=frontend.sampling_rate,
+            )
+        except DataError as error:
+            raise DataError(f"{utterance.place}: {error}") from None
+        return prepare_audio(self._frontends, torch.from_numpy(waveform), place=utterance.place)
+
+
+@final
+class SampleCache:
+    """Prepared utterances in memory, the least recently used dropped first."""
+
+    def __init__(self, mib: int) -> None:
+        self._limit = mib * 2**20
+        self._size = 0
+        self._samples: OrderedDict[int, Sample] = OrderedDict()
+
+    def get(self, index: int) -> Sample | None:
+        """The sample at a position, or None."""
+        sample = self._samples.get(index)
+        if sample is not None:
+            self._samples.move_to_end(index)
+        return sample
+
+    def put(self, sample: Sample) -> None:
+        """Keep a sample, if it fits at all."""
+        if sample.num_bytes > self._limit:
+            return
+        self._samples[sample.index] = sample
+        self._size += sample.num_bytes
+        while self._size > self._limit:
+            _, dropped = self._samples.popitem(last=False)
+            self._size -= dropped.num_bytes
+
+
+def _padded(rows: Sequence[Tensor | None]) -> MaskedSequence:
+    present = [row for row in rows if row is not None]
+    return pad_rows(present) if present else absent_sequence(len(rows))
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Pad samples into one batch, zeros in the padding."""
+    labels = [sample.label for sample in samples]
+    known = [label for label in labels if label is not None]
+    return Batch(
+        text=_padded([sample.text for sample in samples]),
+        audio=_padded([sample.audio for sample in samples]),
+        labels=torch.tensor(known, dtype=torch.int64) if len(known) == len(labels) else None,
+        indices=torch.tensor([sample.index for sample in samples], dtype=torch.int64),
+    )

@@ -1,0 +1,108 @@
+"""torch's loader over a split, with sentences instead of worker tracebacks."""
+
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, final
+
+import attrs
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from vietmer_core.batch import Batch
+from vietmer_core.data.dataset import Sample, UtteranceDataset, collate
+from vietmer_core.data.sizes import UtteranceSizes
+from vietmer_core.errors import DataError
+from vietmer_core.spec import LoaderSpec
+
+
+@attrs.frozen(kw_only=True)
+class Fault:
+    """What went wrong with one utterance: it crosses the border of a process as data, not as an exception."""
+
+    index: int
+    sentence: str
+
+
+@final
+class GuardedDataset(Dataset[Sample | Fault]):
+    """A dataset whose data errors are values."""
+
+    def __init__(self, dataset: UtteranceDataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> Sample | Fault:
+        try:
+            return self._dataset[index]
+        except DataError as error:
+            return Fault(index=index, sentence=str(error))
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Loaded:
+    """What one draw gave: the batch of the utterances that could be prepared, and the faults of the others."""
+
+    batch: Batch | None
+    faults: tuple[Fault, ...]
+
+    def pin_memory(self) -> "Loaded":
+        """The same in page-locked memory (called by torch's loader)."""
+        return attrs.evolve(self, batch=None if self.batch is None else self.batch.pin_memory())
+
+
+def collate_guarded(items: Sequence[Sample | Fault]) -> Loaded:
+    """Collate the samples and keep the faults beside them."""
+    samples = [item for item in items if isinstance(item, Sample)]
+    faults = tuple(item for item in items if isinstance(item, Fault))
+    return Loaded(batch=collate(samples) if samples else None, faults=faults)
+
+
+def _ignore_interrupt(worker: int) -> None:  # noqa: ARG001  # torch passes the number of the worker
+    """Leave Ctrl-C to the training process, which ends the run between two steps."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def make_loader(
+    dataset: UtteranceDataset, batches: Iterable[list[int]], *, loader: LoaderSpec, seed: int, pin_memory: bool
+) -> DataLoader[Any]:
+    """A loader with a generator of its own, so that its seeds do not disturb the model's random numbers."""
+    started: dict[str, Any] = {}
+    if loader.workers:
+        started = {"multiprocessing_context": loader.start_method, "persistent_workers": True}
+    return DataLoader(
+        GuardedDataset(dataset),
+        batch_sampler=batches,
+        num_workers=loader.workers,
+        collate_fn=collate_guarded,
+        pin_memory=pin_memory,
+        worker_init_fn=_ignore_interrupt,
+        generator=torch.Generator().manual_seed(seed),
+        **started,
+    )
+
+
+def raise_fault(fault: Fault) -> None:
+    """Stop at the first utterance that cannot be prepared.
+
+    Raises:
+        DataError: with the sentence of the fault.
+    """
+    raise DataError(fault.sentence)
+
+
+def iterate(loader: DataLoader[Any], *, on_fault: Callable[[Fault], None] = raise_fault) -> Iterator[Batch]:
+    """The batches of a loader; each fault goes to `on_fault`, which may raise or count it."""
+    for loaded in loader:
+        for fault in loaded.faults:
+            on_fault(fault)
+        if loaded.batch is not None:
+            yield loaded.batch
+
+
+def evaluation_batches(sizes: UtteranceSizes, *, batch_size: int) -> list[list[int]]:
+    """Every utterance once, the like-sized together; predictions are put back in order by their positions."""
+    order = np.lexsort((np.arange(len(sizes)), sizes.text_words, sizes.audio_seconds))
+    return [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]

@@ -1,0 +1,113 @@
+"""Running a model over a split, and the predictions as a file."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from vietmer_core.data.loader import Fault, iterate, raise_fault
+from vietmer_core.data.manifest import Manifest
+from vietmer_core.errors import RunError
+from vietmer_core.model import EmotionModel
+from vietmer_core.training.run_folder import write_atomically
+
+UNKNOWN = -1
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Predictions:
+    """Predictions of a split, in the order of its utterances.
+
+    Attributes:
+        indices: `(utterances,)` positions in the split; one that could not be prepared is left out.
+        probabilities: `(utterances, classes)` float64, rows sum to 1.
+        truth: `(utterances,)` int64 classes, -1 where unknown.
+    """
+
+    indices: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    truth: NDArray[np.int64]
+
+
+def predict_split(
+    model: EmotionModel,
+    loader: DataLoader[Any],
+    *,
+    num_classes: int,
+    device: torch.device,
+    on_fault: Callable[[Fault], None] = raise_fault,
+    on_batch: Callable[[int], None] = lambda _: None,
+) -> Predictions:
+    """Probabilities of every utterance that the loader gives; the model is in eval mode meanwhile.
+
+    Args:
+        model: On `device`.
+        loader: Made by `vietmer_core.data.loader.make_loader`.
+        num_classes: Size of the label space.
+        device: Where the batches go.
+        on_fault: Takes an utterance that cannot be prepared; raises by default.
+        on_batch: Told the number of utterances of each batch done.
+    """
+    was_training = model.training
+    model.eval()
+    indices, probabilities, truth = [np.empty(0, np.int64)], [np.empty((0, num_classes))], [np.empty(0, np.int64)]
+    try:
+        with torch.inference_mode():
+            for batch in iterate(loader, on_fault=on_fault):
+                logits = model(batch.to(device))  # (batch, classes)
+                probabilities.append(logits.double().softmax(dim=-1).cpu().numpy())
+                indices.append(batch.indices.numpy())
+                unknown = np.full(len(batch), UNKNOWN)
+                truth.append(unknown if batch.labels is None else batch.labels.numpy())
+                on_batch(len(batch))
+    finally:
+        model.train(was_training)
+    order = np.argsort(np.concatenate(indices), kind="stable")
+    return Predictions(
+        indices=np.concatenate(indices)[order],
+        probabilities=np.concatenate(probabilities)[order],
+        truth=np.concatenate(truth)[order],
+    )
+
+
+def prediction_rows(predictions: Predictions, manifest: Manifest, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """One row an utterance: id, speaker, the label predicted, the true one if known, and every probability."""
+    for position, row in enumerate(predictions.indices.tolist()):
+        utterance = manifest[row]
+        probabilities = predictions.probabilities[position]
+        yield {
+            "utterance_id": utterance.utterance_id,
+            "speaker_id": utterance.speaker_id,
+            "label": utterance.label,
+            "predicted": labels[int(probabilities.argmax())],
+            "probabilities": {label: float(p) for label, p in zip(labels, probabilities, strict=True)},
+        }
+
+
+def write_rows(path: Path, rows: Iterator[dict[str, Any]]) -> None:
+    """Write rows as JSONL, whole or not at all.
+
+    Raises:
+        RunError: if the file cannot be written.
+    """
+    content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_atomically(path, content.encode())
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read a file of predictions.
+
+    Raises:
+        RunError: if it is not there or damaged.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: the predictions cannot be read: {error}.") from None

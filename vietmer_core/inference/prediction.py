@@ -1,0 +1,150 @@
+"""Emotions of unlabelled speech: one file, or every row of a manifest."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+import torch
+
+from vietmer_core.components import Modality
+from vietmer_core.data.audio import read_segment
+from vietmer_core.data.dataset import Sample, UtteranceDataset, collate, prepare_audio, prepare_text
+from vietmer_core.data.loader import Fault, evaluation_batches, make_loader
+from vietmer_core.data.manifest import Manifest, ManifestSource
+from vietmer_core.data.splits import unread_rows
+from vietmer_core.errors import DataError
+from vietmer_core.evaluation.predictions import predict_split, prediction_rows
+from vietmer_core.inference.trained_run import TrainedRun
+from vietmer_core.training.experiment import EVALUATION_BATCH_SIZE
+
+Channel = Literal["mono", "mix"] | int
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Prediction:
+    """The emotion of one utterance.
+
+    Attributes:
+        label: The most probable label, or None where the model abstains.
+        probabilities: Of each label, in the order of the label space; empty where it abstains.
+        reason: Why it abstains; empty otherwise.
+    """
+
+    label: str | None
+    probabilities: dict[str, float]
+    reason: str = ""
+
+
+def predict_utterance(
+    run: TrainedRun,
+    *,
+    wav_path: Path | None,
+    transcript: str | None,
+    start: float | None = None,
+    end: float | None = None,
+    channel: Channel | None = None,
+) -> Prediction:
+    """The emotion of one utterance; the model abstains where it has nothing that it reads.
+
+    Args:
+        run: A trained model.
+        wav_path: Recording, or None.
+        transcript: What is said, or None.
+        start: Begin of the segment, s.
+        end: End of the segment, s.
+        channel: As `DataSpec.channel`; the run's own setting by default.
+
+    Raises:
+        DataError: if the audio cannot be read or has no frame.
+    """
+    text = audio = None
+    if run.frontends.text is not None:
+        text = prepare_text(run.frontends.text, transcript)
+    if run.frontends.audio is not None:
+        waveform = torch.zeros(0)
+        if wav_path is not None:
+            rate = run.frontends.audio.sampling_rate
+            chosen = run.spec.data.channel if channel is None else channel
+            samples = read_segment(str(wav_path), start=start, end=end, channel=chosen, sampling_rate=rate)
+            waveform = torch.from_numpy(samples)  # (samples,)
+        audio = prepare_audio(run.frontends, waveform, place=str(wav_path))
+    if not any(len(part) for part in (text, audio) if part is not None):
+        return Prediction(label=None, probabilities={}, reason=_nothing_to_read(run))
+    batch = collate([Sample(index=0, text=text, audio=audio, label=None)])
+    with torch.inference_mode():
+        probabilities = run.model(batch.to(run.device)).double().softmax(dim=-1)[0].tolist()
+    named = dict(zip(run.spec.labels, probabilities, strict=True))
+    return Prediction(label=max(named, key=lambda label: named[label]), probabilities=named)
+
+
+def _nothing_to_read(run: TrainedRun) -> str:
+    names = {Modality.TEXT: "transcript", Modality.AUDIO: "audio"}
+    wanted = " or ".join(names[modality] for modality in sorted(run.modalities))
+    return f"the utterance has no {wanted}, all that this model reads"
+
+
+def predict_manifest(
+    run: TrainedRun,
+    sources: Sequence[ManifestSource],
+    *,
+    channel: Channel | None = None,
+    on_batch: Callable[[int], None] = lambda _: None,
+) -> Iterator[dict[str, Any]]:
+    """One row for each row of the manifests, in their order.
+
+    A row that has nothing the model reads, or whose audio cannot be read, gets `predicted: null` and a `reason`; the
+    others are predicted all the same.
+
+    Raises:
+        DataProblemsError: if lines of a manifest are malformed.
+    """
+    manifest = Manifest.open(sources, label_field=run.spec.label_field, labels=None, require_labels=False)
+    reasons = {row: _nothing_to_read(run) for row in unread_rows(manifest, run.modalities).tolist()}
+    dataset = UtteranceDataset(
+        manifest,
+        frontends=run.frontends,
+        labels=None,
+        channel=run.spec.data.channel if channel is None else channel,
+    )
+    order = evaluation_batches(manifest.sizes, batch_size=EVALUATION_BATCH_SIZE)
+    batches = [kept for batch in order if (kept := [row for row in batch if row not in reasons])]
+    loader = make_loader(dataset, batches, loader=run.spec.loader, seed=0, pin_memory=run.device.type == "cuda")
+
+    def note(fault: Fault) -> None:
+        reasons[fault.index] = fault.sentence
+
+    labels = run.spec.labels
+    found = predict_split(
+        run.model, loader, num_classes=len(labels), device=run.device, on_fault=note, on_batch=on_batch
+    )
+    rows = dict(zip(found.indices.tolist(), prediction_rows(found, manifest, labels), strict=True))
+    for row in range(len(manifest)):
+        yield rows[row] if row in rows else _abstained(manifest, row, reasons[row])
+
+
+def _abstained(manifest: Manifest, row: int, reason: str) -> dict[str, Any]:
+    utterance = manifest[row]
+    return {
+        "utterance_id": utterance.utterance_id,
+        "speaker_id": utterance.speaker_id,
+        "label": utterance.label,
+        "predicted": None,
+        "reason": reason,
+    }
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file given to `predict` is a manifest rather than a recording."""
+    return path.suffix in (".jsonl", ".json", ".ndjson")
+
+
+def checked_file(path: Path) -> Path:
+    """The file, if it is there.
+
+    Raises:
+        DataError: if it is not.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file. Give a recording or a manifest that ends in .jsonl.")
+    return path

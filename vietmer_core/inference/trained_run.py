@@ -1,0 +1,74 @@
+"""`TrainedRun`: a run's best model with its frontends, from the run folder alone."""
+
+from pathlib import Path
+from typing import Self
+
+import attrs
+import torch
+
+from vietmer_core.assembly import Frontends, build_frontends, build_model
+from vietmer_core.catalogue import Catalogue, installed_catalogue
+from vietmer_core.components import Modality
+from vietmer_core.errors import RunError
+from vietmer_core.model import EmotionModel
+from vietmer_core.spec import ExperimentSpec, reads
+from vietmer_core.training.checkpoint import load_checkpoint
+from vietmer_core.training.experiment import choose_device, with_threads
+from vietmer_core.training.run_folder import RunFolder
+from vietmer_core.training.runs import read_spec
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class TrainedRun:
+    """A trained model, ready to predict.
+
+    Attributes:
+        folder: Its run folder.
+        spec: Its resolved spec.
+        catalogue: Where its components come from.
+        device: Where the model is.
+        frontends: From utterances to sequences.
+        model: In eval mode, with the weights of the best epoch.
+        epoch: That epoch, from 0.
+    """
+
+    folder: RunFolder
+    spec: ExperimentSpec
+    catalogue: Catalogue
+    device: torch.device
+    frontends: Frontends
+    model: EmotionModel
+    epoch: int
+
+    @classmethod
+    def load(cls, path: Path, *, device: str | None = None, catalogue: Catalogue | None = None) -> Self:
+        """Load the best checkpoint of a run.
+
+        Raises:
+            RunError: if the folder is no run, has no validated epoch yet, or its weights do not fit its spec.
+        """
+        folder = RunFolder.open(path)
+        catalogue = catalogue or installed_catalogue()
+        spec = with_threads(read_spec(folder, catalogue))
+        state = load_checkpoint(folder.best_checkpoint)
+        model = build_model(spec, catalogue)
+        try:
+            model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            detail = " ".join(str(error).split())[:200]
+            raise RunError(f"{folder.best_checkpoint}: the weights do not fit the run's spec: {detail}") from None
+        where = choose_device(device or spec.training.device)
+        return cls(
+            folder=folder,
+            spec=spec,
+            catalogue=catalogue,
+            device=where,
+            frontends=build_frontends(spec, catalogue),
+            model=model.to(where).eval(),
+            epoch=int(state["epoch"]),
+        )
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """What the model reads."""
+        return reads(self.spec, self.catalogue)

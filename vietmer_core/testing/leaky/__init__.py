@@ -1,0 +1,14 @@
+"""Components that break one rule of the house each, to test the kit with: none of them is registered.
+
+Each is a mistake that published code makes. `LEAKS` names the checks that must catch it, and its cure.
+"""
+
+from typing import Final
+
+from vietmer_core.testing.leaky.leak import Leak
+from vietmer_core.testing.leaky.other_leaks import HABITS, OUTSIDE, ROWS
+from vietmer_core.testing.leaky.sequence_leaks import AUDIO, OVER_TIME, POOLING
+
+LEAKS: Final[tuple[Leak, ...]] = (*OVER_TIME, *AUDIO, *POOLING, *HABITS, *ROWS, *OUTSIDE)
+
+__all__ = ["LEAKS", "Leak"]

@@ -1,0 +1,144 @@
+"""`Experiment`: a spec with everything it names opened and built, ready to be trained."""
+
+from typing import Any, cast
+
+import attrs
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from vietmer_core.assembly import Frontends, build_frontends, build_loss, build_model, build_sampler, part_seed
+from vietmer_core.catalogue import Catalogue
+from vietmer_core.data.batches import EpochBatches
+from vietmer_core.data.dataset import UtteranceDataset
+from vietmer_core.data.loader import evaluation_batches, make_loader
+from vietmer_core.data.manifest import Manifest
+from vietmer_core.data.splits import open_split
+from vietmer_core.errors import DataError, RunError
+from vietmer_core.model import EmotionModel
+from vietmer_core.protocols import Loss
+from vietmer_core.spec import ExperimentSpec
+
+EVALUATION_BATCH_SIZE = 16
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device of a run.
+
+    Raises:
+        RunError: if a GPU is asked for and there is none.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RunError(
+            "`training.device` must be `cpu` or `auto` here, but is `cuda`: no GPU is usable. See `vietmer doctor`."
+        )
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def with_threads(spec: ExperimentSpec) -> ExperimentSpec:
+    """The spec with its number of threads resolved, and torch held to it."""
+    threads = spec.threads or torch.get_num_threads()
+    torch.set_num_threads(threads)
+    return spec.model_copy(update={"threads": threads})
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Experiment:
+    """Everything that the loop needs.
+
+    Attributes:
+        spec: Resolved, with its number of threads.
+        catalogue: Where its components come from.
+        device: Where the model is.
+        frontends: From utterances to sequences.
+        model: With initial weights.
+        loss: One number an utterance.
+        train: The training split.
+        valid: The validation split.
+        batches: The order of the training split.
+    """
+
+    spec: ExperimentSpec
+    catalogue: Catalogue
+    device: torch.device
+    frontends: Frontends
+    model: EmotionModel
+    loss: Loss
+    train: Manifest
+    valid: Manifest
+    batches: EpochBatches
+
+    def train_loader(self) -> DataLoader[Any]:
+        """The training split, in the order and from the position of `batches`."""
+        dataset = split_dataset(self.train, self.frontends, self.spec)
+        seed = part_seed(self.spec.seed, "loader")
+        pin = self.device.type == "cuda"
+        return make_loader(dataset, self.batches, loader=self.spec.loader, seed=seed, pin_memory=pin)
+
+    def valid_loader(self) -> DataLoader[Any]:
+        """The validation split, every utterance once."""
+        return split_loader(self.valid, self.frontends, self.spec, device=self.device)
+
+
+def split_dataset(manifest: Manifest, frontends: Frontends, spec: ExperimentSpec) -> UtteranceDataset:
+    """A labelled split as a dataset."""
+    return UtteranceDataset(
+        manifest,
+        frontends=frontends,
+        labels=spec.labels,
+        channel=spec.data.channel,
+        cache_mib=spec.loader.cache_mib,
+    )
+
+
+def split_loader(
+    manifest: Manifest, frontends: Frontends, spec: ExperimentSpec, *, device: torch.device
+) -> DataLoader[Any]:
+    """A split for evaluation: every utterance once."""
+    batches = evaluation_batches(manifest.sizes, batch_size=EVALUATION_BATCH_SIZE)
+    dataset = split_dataset(manifest, frontends, spec)
+    seed = part_seed(spec.seed, "loader")
+    return make_loader(dataset, batches, loader=spec.loader, seed=seed, pin_memory=device.type == "cuda")
+
+
+def class_counts(manifest: Manifest, spec: ExperimentSpec) -> list[int]:
+    """Training utterances of each class.
+
+    Raises:
+        DataError: if a class has none.
+    """
+    counts = np.bincount(manifest.sizes.labels, minlength=len(spec.labels)).tolist()
+    absent = [label for label, count in zip(spec.labels, counts, strict=True) if not count]
+    if absent:
+        raise DataError(
+            f"the training split must hold every label of the spec, but has no utterance of {', '.join(absent)}. "
+            "Add some, or remove the label from `labels`."
+        )
+    return cast("list[int]", counts)
+
+
+def prepare(spec: ExperimentSpec, catalogue: Catalogue) -> Experiment:
+    """Open the training and validation splits and build the model; the test split is not touched.
+
+    Raises:
+        VietmerError: one sentence, or all faults of a manifest at once.
+    """
+    spec = with_threads(spec)
+    device = choose_device(spec.training.device)
+    frontends = build_frontends(spec, catalogue)
+    train, valid = open_split(spec, "train", catalogue), open_split(spec, "valid", catalogue)
+    model = build_model(spec, catalogue).to(device)
+    loss = build_loss(spec, catalogue, class_counts(train, spec))
+    cast("nn.Module", loss).to(device)
+    return Experiment(
+        spec=spec,
+        catalogue=catalogue,
+        device=device,
+        frontends=frontends,
+        model=model,
+        loss=loss,
+        train=train,
+        valid=valid,
+        batches=EpochBatches(build_sampler(spec, catalogue, train.sizes)),
+    )

@@ -1,0 +1,79 @@
+"""What a run was made with."""
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import torch
+
+from vietmer_core.catalogue import Catalogue
+from vietmer_core.components import Role
+from vietmer_core.spec import COMPONENT_FIELDS, ExperimentSpec, reads
+
+PACKAGES: Final = ("vietmer-core", "torch", "torchaudio", "transformers", "numpy", "soundfile", "soxr", "einops")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def hardware(device: torch.device) -> dict[str, Any]:
+    """The machine: processor, memory, GPU."""
+    import psutil
+
+    found: dict[str, Any] = {
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "device": str(device),
+    }
+    if device.type == "cuda":
+        found["gpu"] = torch.cuda.get_device_name(device)
+    return found
+
+
+def _components(spec: ExperimentSpec, catalogue: Catalogue) -> list[dict[str, Any]]:
+    modalities = reads(spec, catalogue)
+    rows = []
+    for field, role in COMPONENT_FIELDS.items():
+        params = getattr(spec, field)
+        if params is None:
+            continue
+        offer = catalogue.find(role, spec.kind(field))
+        rows.append(
+            {
+                "role": role.value,
+                "kind": offer.component.kind,
+                "distribution": offer.origin.distribution,
+                "version": offer.origin.version,
+                "licence": offer.component.licence,
+                "weights_licence": offer.component.weights_licence,
+                "used": role not in (Role.TEXT, Role.AUDIO) or field in {modality.value for modality in modalities},
+            }
+        )
+    return rows
+
+
+def provenance(
+    spec: ExperimentSpec, catalogue: Catalogue, *, device: torch.device, fingerprints: Mapping[str, str]
+) -> dict[str, Any]:
+    """Everything that a reader needs to know how a run came about."""
+    return {
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119  # a name, not a path of the machine
+        "python": platform.python_version(),
+        "packages": {package: _version(package) for package in PACKAGES},
+        "components": _components(spec, catalogue),
+        "seed": spec.seed,
+        "threads": torch.get_num_threads(),
+        "data": dict(fingerprints),
+        "hardware": hardware(device),
+    }

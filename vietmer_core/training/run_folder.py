@@ -1,0 +1,180 @@
+"""The run folder: all that a training run leaves. Torch-free.
+
+spec.yaml             the resolved spec, every default filled in
+provenance.json       versions, plugin distributions, data fingerprints, seed, hardware
+status.json           how far the run is and how it ended
+metrics.jsonl         one record a step and one an epoch
+checkpoints/          last.pt, best.pt and the periodic ones kept
+predictions/          one JSONL a split, one row an utterance
+evaluation/           scores, tables and pictures a split
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import yaml
+
+from vietmer_core.errors import RunError
+
+STATUS_FILE: Final = "status.json"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: a kill at any instant leaves the previous one.
+
+    Raises:
+        RunError: if the disk is full or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"{path}: cannot be written: {error.strerror or error}.") from None
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n").encode()
+
+
+@attrs.frozen
+class RunFolder:
+    """The paths of one run and the files in it."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str) -> "RunFolder":
+        """A new folder `root/name-YYYYmmdd-HHMMSS`, numbered where that is taken.
+
+        Raises:
+            RunError: if it cannot be made.
+        """
+        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+        for attempt in range(1000):
+            path = root / (f"{name}-{stamp}" if not attempt else f"{name}-{stamp}-{attempt + 1}")
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise RunError(f"{path}: the run folder cannot be made: {error.strerror or error}.") from None
+            return cls(path)
+        raise RunError(f"{root}: a thousand runs named `{name}-{stamp}` exist. Remove some.")
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """An existing run.
+
+        Raises:
+            RunError: if the folder is not there or holds no run.
+        """
+        if not path.is_dir():
+            raise RunError(f"{path}: there is no such run folder. `vietmer runs list` shows those that exist.")
+        if not (path / "spec.yaml").is_file():
+            raise RunError(f"{path}: holds no run, since it has no `spec.yaml`. Give the folder that `train` printed.")
+        return cls(path)
+
+    @property
+    def spec_path(self) -> Path:
+        return self.path / "spec.yaml"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        return self.path / "checkpoints" / "last.pt"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        return self.path / "checkpoints" / "best.pt"
+
+    def periodic_checkpoint(self, step: int) -> Path:
+        """The periodic checkpoint of a step."""
+        return self.path / "checkpoints" / f"step-{step:08d}.pt"
+
+    def periodic_checkpoints(self) -> list[Path]:
+        """The periodic checkpoints kept, oldest first."""
+        return sorted((self.path / "checkpoints").glob("step-*.pt"))
+
+    def predictions_path(self, split: str) -> Path:
+        """The predictions of a split."""
+        return self.path / "predictions" / f"{split}.jsonl"
+
+    def evaluation_path(self, split: str) -> Path:
+        """The folder of a split's scores."""
+        return self.path / "evaluation" / split
+
+    def write_spec(self, resolved: Mapping[str, Any]) -> None:
+        """Save the resolved spec."""
+        text = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True, width=100)
+        write_atomically(self.spec_path, text.encode())
+
+    def write_json(self, name: str, value: object) -> None:
+        """Save a JSON file of the run."""
+        write_atomically(self.path / name, _json(value))
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON file of the run; an empty mapping where it has none.
+
+        Raises:
+            RunError: if the file is damaged.
+        """
+        path = self.path / name
+        if not path.exists():
+            return {}
+        try:
+            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: cannot be read: {error}.") from None
+        return value
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The records of `metrics.jsonl`; a last line that a kill cut short is left out."""
+        if not self.metrics_path.exists():
+            return
+        with self.metrics_path.open(encoding="utf-8") as file:
+            for line in file:
+                if line.endswith("\n"):
+                    yield json.loads(line)
+
+    def keep_records_to(self, step: int) -> None:
+        """Drop the records after a step, before a run continues from there."""
+        kept = [record for record in self.records() if record["step"] <= step]
+        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
+        write_atomically(self.metrics_path, text.encode())
+
+
+def find_runs(root: Path) -> Iterator[tuple[RunFolder, dict[str, Any]]]:
+    """Every run under a folder with its status, oldest first."""
+    if not root.is_dir():
+        return
+    for path in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime):
+        if (path / "spec.yaml").is_file():
+            folder = RunFolder(path)
+            yield folder, folder.read_json(STATUS_FILE)
+
+
+def remove_run(folder: RunFolder) -> None:
+    """Delete a run's folder.
+
+    Raises:
+        RunError: if it cannot be deleted.
+    """
+    try:
+        shutil.rmtree(folder.path)
+    except OSError as error:
+        raise RunError(f"{folder.path}: cannot be deleted: {error.strerror or error}.") from None

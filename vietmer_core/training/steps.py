@@ -1,0 +1,75 @@
+"""One step of the optimiser."""
+
+import math
+import time
+
+import attrs
+import torch
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from vietmer_core.batch import Batch
+from vietmer_core.errors import RunError
+from vietmer_core.model import EmotionModel
+from vietmer_core.protocols import Loss
+from vietmer_core.sequence import MaskedSequence
+
+
+@attrs.frozen(kw_only=True)
+class StepOutcome:
+    """What one step gave: the summed loss, the gradient's norm before clipping, the rate it was taken at, seconds."""
+
+    loss_sum: float
+    gradient_norm: float
+    learning_rate: float
+    seconds: float
+
+
+def padding_efficiency(batch: Batch) -> float:
+    """Real frames ÷ computed frames of the longer modality (audio where there is any)."""
+
+    def share(sequence: MaskedSequence) -> float | None:
+        computed = math.prod(sequence.features.shape[:2])
+        return float(sequence.lengths.sum()) / computed if computed else None
+
+    found = share(batch.audio)
+    return found if found is not None else share(batch.text) or 1.0
+
+
+def take_step(
+    batch: Batch,
+    *,
+    model: EmotionModel,
+    loss: Loss,
+    optimiser: Optimizer,
+    schedule: LRScheduler,
+    gradient_clip: float | None,
+) -> StepOutcome:
+    """Forward, backward, clip, step. The summed loss is divided by the number of utterances of the batch.
+
+    Raises:
+        RunError: if the loss is not finite; nothing has been changed then.
+    """
+    began = time.perf_counter()
+    assert batch.labels is not None
+    optimiser.zero_grad(set_to_none=True)
+    losses = loss(model(batch), batch.labels)  # (batch,)
+    if not bool(torch.isfinite(losses).all()):
+        rows = batch.indices[~torch.isfinite(losses).cpu()].tolist()
+        raise RunError(
+            f"the loss must be finite, but is not for the training utterances at positions {rows}. "
+            "Lower `training.learning_rate`, or look at those utterances."
+        )
+    (losses.sum() / len(batch)).backward()  # type: ignore[no-untyped-call]  # torch does not type it
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    norm = clip_grad_norm_(parameters, gradient_clip if gradient_clip is not None else math.inf)
+    rate = float(optimiser.param_groups[0]["lr"])
+    optimiser.step()
+    schedule.step()
+    return StepOutcome(
+        loss_sum=float(losses.detach().sum()),
+        gradient_norm=float(norm),
+        learning_rate=rate,
+        seconds=time.perf_counter() - began,
+    )
