@@ -24,7 +24,7 @@ def split_fingerprint(manifest: Manifest, *, content: bool) -> str:
     digest = hashlib.sha256()
     for source in manifest.sources:
         _add(digest, "manifest", _hash_file(source.path))
-    for number, written, path in sorted(manifest.recordings()):
+    for number, written, path in manifest.recordings():
         try:
             size = path.stat().st_size
         except OSError:

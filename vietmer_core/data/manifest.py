@@ -158,7 +158,7 @@ class Manifest:
             return self._read(stream, source, position)
 
     def recordings(self) -> Iterator[tuple[int, str, Path]]:
-        """Each recording of each source once: the source's number, `wav_path` as written, and its full path.
+        """Each recording of each source once, as it first appears: source number, `wav_path` as written, full path.
 
         Raises:
             DataError: where a file has changed since it was opened.

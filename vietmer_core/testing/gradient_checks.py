@@ -43,8 +43,8 @@ def backward(
     with_leaves, leaves = _leaves(subject, inputs)
     with WithoutDropout():
         loss = projected(subject.call(module, with_leaves), identities, seed)
-        if loss.requires_grad:
-            torch.autograd.backward(loss)  # `Tensor.backward` would leave the context before a checkpoint recomputes
+    if loss.requires_grad:
+        torch.autograd.backward(loss)
     return _gradients(module), {name: _gradient(leaf) for name, leaf in leaves.items()}
 
 

@@ -71,6 +71,7 @@ def provenance(
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119  # a name, not a path of the machine
         "python": platform.python_version(),
         "packages": {package: _version(package) for package in PACKAGES},
+        "torch_build": torch.__version__,
         "components": _components(spec, catalogue),
         "seed": spec.seed,
         "threads": torch.get_num_threads(),

@@ -138,6 +138,7 @@ AUDIO_FAULTS: list[tuple[str, str, Callable[[Path, MakeFile], object]]] = [
     ("truncated-file", "u.wav", lambda path, write: cut(write(path.name, sampling_rate=8_000, subtype="ULAW"), 0.7)),
     ("truncated-file", "a.mp3", lambda path, write: cut(write(path.name, sampling_rate=44_100), 0.7)),
     ("unfinished-file", "a.ogg", lambda path, write: cut(write(path.name, seconds=4), 0.7)),
+    ("unfinished-file", "b.ogg", lambda path, write: cut(write(path.name, seconds=2), 0.99)),
     ("bad-samples", "nan.wav", lambda path, _: write_nan(path)),
 ]
 

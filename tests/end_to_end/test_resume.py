@@ -1,0 +1,114 @@
+"""Stopping and continuing: the weights at the end are those of a run never stopped."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vietmer_core.errors import RunError
+from vietmer_core.hooks import hookimpl
+from vietmer_core.records import StepRecord
+from vietmer_core.spec_loading import load_spec
+from vietmer_core.training.run_folder import RunFolder
+from vietmer_core.training.runs import resume_run, start_run
+
+
+class StopAfter:
+    """An observer that sends Ctrl-C to its own process after a step."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    @hookimpl
+    def end_step(self, step: StepRecord) -> None:
+        if step.step == self._step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def final_weights(folder: RunFolder) -> dict[str, torch.Tensor]:
+    weights: dict[str, torch.Tensor] = torch.load(folder.last_checkpoint, weights_only=True)["model"]
+    return weights
+
+
+def comparable(folder: RunFolder) -> list[dict[str, Any]]:
+    return [{key: value for key, value in record.items() if key != "seconds"} for record in folder.records()]
+
+
+@pytest.mark.parametrize("step", [1, 3, 5])  # in an epoch of three steps: in it, at its end, in the next
+def test_a_run_stopped_by_ctrl_c_continues_to_the_same_bits(workplace: Path, step: int) -> None:
+    spec = load_spec([workplace / "spec.yaml"])
+    unbroken, _ = start_run(spec, root=workplace / "unbroken")
+    stopped, finish = start_run(spec, root=workplace / "stopped", observers=[StopAfter(step)])
+    assert finish.outcome == "interrupted"
+    assert finish.step == step
+    resumed, finish = resume_run(stopped.path)
+    assert finish.outcome == "finished"
+    expected, found = final_weights(unbroken), final_weights(resumed)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert comparable(unbroken) == comparable(resumed)
+
+
+def test_the_comparison_would_see_another_seed(workplace: Path) -> None:
+    first, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "first")
+    other, _ = start_run(load_spec([workplace / "spec.yaml"], ["seed=4"]), root=workplace / "other")
+    weights, others = final_weights(first), final_weights(other)
+    assert not all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+def test_the_same_spec_gives_the_same_bits(workplace: Path) -> None:
+    spec = load_spec([workplace / "spec.yaml"])
+    first, _ = start_run(spec, root=workplace / "first")
+    second, _ = start_run(spec, root=workplace / "second")
+    weights, again = final_weights(first), final_weights(second)
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+
+
+def test_changed_data_is_refused(workplace: Path) -> None:
+    spec = load_spec([workplace / "spec.yaml"])
+    folder, _ = start_run(spec, root=workplace / "runs", observers=[StopAfter(1)])
+    manifest = workplace / "corpus" / "train.jsonl"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("rất", "hơi"), encoding="utf-8")
+    with pytest.raises(RunError, match="the data of train has changed"):
+        resume_run(folder.path)
+
+
+def test_a_damaged_checkpoint_is_one_sentence(workplace: Path) -> None:
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", observers=[StopAfter(1)])
+    folder.last_checkpoint.write_bytes(folder.last_checkpoint.read_bytes()[:500])
+    with pytest.raises(RunError, match="the checkpoint is damaged"):
+        resume_run(folder.path)
+
+
+def test_periodic_checkpoints_are_kept_to_their_limit(workplace: Path) -> None:
+    spec = load_spec([workplace / "spec.yaml"], ["training.checkpoint_every=2", "training.keep_checkpoints=2"])
+    folder, _ = start_run(spec, root=workplace / "runs")
+    assert [path.name for path in folder.periodic_checkpoints()] == ["step-00000006.pt", "step-00000008.pt"]
+
+
+def test_early_stopping_stops(workplace: Path) -> None:
+    overrides = ["training.patience=2", "training.epochs=50", "training.learning_rate=1e-12"]
+    folder, finish = start_run(load_spec([workplace / "spec.yaml"], overrides), root=workplace / "runs")
+    assert finish.outcome == "stopped_early"
+    epochs = [record for record in folder.records() if record["record"] == "epoch"]
+    assert len(epochs) == 3
+
+
+def test_a_loss_that_is_not_finite_names_the_utterances(workplace: Path) -> None:
+    spec = load_spec([workplace / "spec.yaml"], ["training.learning_rate=1e30", "training.gradient_clip=null"])
+    with pytest.raises(
+        RunError, match=r"the loss must be finite, but is not for the training utterances at positions \["
+    ):
+        start_run(spec, root=workplace / "runs")
+
+
+def test_an_observer_that_fails_is_named(workplace: Path) -> None:
+    class Faulty:
+        @hookimpl
+        def end_step(self, step: StepRecord) -> None:
+            raise ZeroDivisionError(f"at step {step.step}")
+
+    with pytest.raises(RunError, match="an observer failed in `end_step`: ZeroDivisionError: at step 1"):
+        start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", observers=[Faulty()])

@@ -1,0 +1,52 @@
+"""The loader in processes of its own: the same batches and weights under `spawn` as under `fork` as without."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from vietmer_core.training.run_folder import RunFolder
+
+pytestmark = pytest.mark.slow
+
+
+def train_in_a_process(workplace: Path, name: str, *overrides: str) -> dict[str, torch.Tensor]:
+    """In a process of its own, as the command line does it; a test process that forks torch may deadlock."""
+    settings = [argument for override in overrides for argument in ("--set", override)]
+    command = [
+        sys.executable,
+        "-c",
+        "from vietmer_core.cli.main import app; app()",
+        "train",
+        "spec.yaml",
+        "--runs",
+        name,
+    ]
+    done = subprocess.run(
+        [*command, *settings], cwd=workplace, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (run,) = (workplace / name).iterdir()
+    weights: dict[str, torch.Tensor] = torch.load(RunFolder(run).last_checkpoint, weights_only=True)["model"]
+    return weights
+
+
+def test_spawn_fork_and_no_worker_train_the_same_weights(workplace: Path) -> None:
+    alone = train_in_a_process(workplace, "alone")
+    for method in ("spawn", "fork"):
+        found = train_in_a_process(workplace, method, "loader.workers=2", f"loader.start_method={method}")
+        assert all(torch.equal(alone[name], found[name]) for name in alone), method
+
+
+def test_a_fault_in_a_worker_is_one_sentence(workplace: Path) -> None:
+    (workplace / "corpus" / "audio" / "train_05.wav").write_bytes(b"RIFF, but no more")
+    command = [sys.executable, "-c", "from vietmer_core.cli.main import app; app()", "train", "spec.yaml"]
+    settings = ["--set", "loader.workers=1", "--set", "loader.start_method=fork", "--set", "data.fingerprint=size"]
+    done = subprocess.run(
+        [*command, *settings], cwd=workplace, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert "train.jsonl:6" in done.stderr
