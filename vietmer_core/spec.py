@@ -4,74 +4,54 @@ A component entry is flat: `fusion: {kind: xattn, num_heads: 8}`. Its parameters
 the kind, and the plugin's errors are merged into the spec's own, each located (`fusion.num_heads`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
-    SerializeAsAny,
-    ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic import ValidationInfo as Info
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from vietmer_core.catalogue import Catalogue, installed_catalogue
+from vietmer_core.catalogue import Catalogue
 from vietmer_core.components import Modality, Role
 from vietmer_core.errors import PluginError
+from vietmer_core.spec_fields import (
+    ComponentParams,
+    Count,
+    Fault,
+    FilePath,
+    PositiveFloat,
+    PositiveInt,
+    Text,
+    catalogue_of,
+    component_of,
+    distinct,
+    folder_name,
+    kinds_on_offer,
+    located,
+    not_a_switch,
+    stated,
+)
 
-CATALOGUE_KEY: Final = "catalogue"
 SPLITS: Final = ("train", "valid", "test")
 COMPONENT_FIELDS: Final[Mapping[str, Role]] = {
     role.value: role for role in (Role.TEXT, Role.AUDIO, Role.FUSION, Role.POOLER, Role.HEAD, Role.LOSS, Role.SAMPLER)
 }
 
 
-def catalogue_of(info: Info) -> Catalogue:
-    """The catalogue given as validation context, or the installed one."""
-    context = cast("Mapping[str, Any]", info.context or {})
-    return cast("Catalogue", context.get(CATALOGUE_KEY) or installed_catalogue())
-
-
-def _located(kind: str, message: str, *, loc: tuple[str | int, ...], value: object) -> ValidationError:
-    details = InitErrorDetails(
-        type=PydanticCustomError(kind, "{sentence}", {"sentence": message}), loc=loc, input=value
-    )
-    return ValidationError.from_exception_data("ExperimentSpec", [details])
-
-
-def _component(role: Role) -> Callable[[object, Info], BaseModel]:
-    def validate(value: object, info: Info) -> BaseModel:
-        if isinstance(value, BaseModel):
-            value = value.model_dump()
-        if isinstance(value, str):
-            value = {"kind": value}
-        if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str):
-            rule = "must be a mapping with a `kind`, such as `{kind: …}`"
-            raise PydanticCustomError("component", "{sentence}", {"sentence": f"{rule}, but is {value!r} instead."})
-        try:
-            component = catalogue_of(info).component(role, value["kind"])
-        except PluginError as error:
-            raise _located("unknown_kind", str(error), loc=("kind",), value=value["kind"]) from None
-        return component.params.model_validate(value)
-
-    return validate
-
-
 class Strict(BaseModel):
     """Frozen, and no unknown field passes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-ComponentParams = SerializeAsAny[BaseModel]
-PositiveInt = Annotated[int, Field(ge=1)]
-PositiveFloat = Annotated[float, Field(gt=0)]
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ManifestSpec(Strict):
@@ -84,25 +64,37 @@ class ManifestSpec(Strict):
         label_map: From labels of the manifest to labels of the spec; null leaves the rows of a label out.
     """
 
-    path: Path | None = None
-    corpus: Annotated[ComponentParams, PlainValidator(_component(Role.CORPUS))] | None = None
-    root: Path | None = None
+    path: FilePath | None = None
+    corpus: Annotated[ComponentParams, PlainValidator(component_of(Role.CORPUS))] | None = None
+    root: FilePath | None = None
     label_map: dict[str, str | None] = {}
 
     @model_validator(mode="after")
     def _one_source(self) -> "ManifestSpec":
         if (self.path is None) == (self.corpus is None):
-            raise PydanticCustomError("source", "must name either `path` or `corpus`, exactly one of them.")
+            named = "neither" if self.path is None else "both"
+            raise stated(f"must name a `path` or a `corpus`, exactly one of them, but names {named} instead.")
         return self
+
+
+def _as_manifest(value: object) -> object:
+    if isinstance(value, str | Path):
+        return {"path": value}
+    if not isinstance(value, Mapping | ManifestSpec):
+        raise PydanticCustomError("manifest", "the path of a file, or a mapping with a `path` or a `corpus`")
+    return value
 
 
 def _as_manifests(value: object) -> object:
     """`train: a.jsonl`, `train: {path: …}` and `train: [a.jsonl, …]` all make a list of entries."""
-    entries = value if isinstance(value, list | tuple) else [value]
-    return [{"path": entry} if isinstance(entry, str | Path) else entry for entry in entries]
+    return value if isinstance(value, list | tuple) else [value]
 
 
-SplitSpec = Annotated[tuple[ManifestSpec, ...], BeforeValidator(_as_manifests), Field(min_length=1)]
+SplitSpec = Annotated[
+    tuple[Annotated[ManifestSpec, BeforeValidator(_as_manifest)], ...],
+    Field(min_length=1),
+    BeforeValidator(_as_manifests),
+]
 
 
 class DataSpec(Strict):
@@ -119,7 +111,7 @@ class DataSpec(Strict):
     train: SplitSpec
     valid: SplitSpec
     test: SplitSpec | None = None
-    channel: Literal["mono", "mix"] | Annotated[int, Field(ge=0)] = "mono"
+    channel: Literal["mono", "mix"] | Count = "mono"
     fingerprint: Literal["content", "size"] = "content"
 
     def splits(self) -> Iterator[tuple[str, tuple[ManifestSpec, ...]]]:
@@ -139,9 +131,9 @@ class LoaderSpec(Strict):
         cache_mib: Memory for prepared utterances, MiB for each process; 0 keeps none.
     """
 
-    workers: Annotated[int, Field(ge=0)] = 0
+    workers: Count = 0
     start_method: Literal["spawn", "fork", "forkserver"] = "spawn"
-    cache_mib: Annotated[int, Field(ge=0)] = 0
+    cache_mib: Count = 0
 
 
 class TrainingSpec(Strict):
@@ -165,9 +157,9 @@ class TrainingSpec(Strict):
     epochs: PositiveInt = 50
     learning_rate: PositiveFloat = 2e-4
     learning_rates: dict[Literal["text", "audio", "fusion", "pooler", "head"], PositiveFloat] = {}
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    weight_decay: Annotated[float, Field(ge=0), BeforeValidator(not_a_switch)] = 0.01
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    warmup: Annotated[float, Field(ge=0, lt=1), BeforeValidator(not_a_switch)] = 0.1
     gradient_clip: PositiveFloat | None = 1.0
     monitor: Literal["macro_f1", "balanced_accuracy", "accuracy", "loss"] = "macro_f1"
     patience: PositiveInt | None = 10
@@ -184,51 +176,65 @@ class ExperimentSpec(Strict):
         labels: The label space; logits and probabilities follow this order.
         label_field: The manifest field that holds the label.
         seed: Seed of the initial weights, of dropout and of the order of the data.
-        threads: CPU threads of one process; null takes torch's own choice (the cores, or
-            `OMP_NUM_THREADS`). Recorded resolved, since the last digit
-            of some gradients depends on it.
+        threads: CPU threads of one process; null takes torch's own choice (the cores, or `OMP_NUM_THREADS`). Recorded
+            resolved, since the last digit of some gradients depends on it.
+        data: The splits.
+        text: The text encoder, where the fusion reads text.
+        audio: The audio encoder, where the fusion reads audio.
+        fusion: What joins the modalities.
+        pooler: What makes an embedding of each stream of the fusion.
+        head: The classifier.
+        loss: The loss.
+        sampler: The order of the training split.
+        loader: How utterances reach the model.
+        training: Optimisation.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "experiment"
-    labels: Annotated[tuple[str, ...], Field(min_length=2)]
-    label_field: str = "emotion"
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    name: Annotated[str, AfterValidator(folder_name)] = "experiment"
+    labels: Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(distinct)]
+    label_field: Text = "emotion"
+    seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(not_a_switch)] = 0
     threads: PositiveInt | None = None
     data: DataSpec
-    text: Annotated[ComponentParams, PlainValidator(_component(Role.TEXT))] | None = None
-    audio: Annotated[ComponentParams, PlainValidator(_component(Role.AUDIO))] | None = None
-    fusion: Annotated[ComponentParams, PlainValidator(_component(Role.FUSION))]
-    pooler: Annotated[ComponentParams, PlainValidator(_component(Role.POOLER))]
-    head: Annotated[ComponentParams, PlainValidator(_component(Role.HEAD))] = Field(
+    text: Annotated[ComponentParams, PlainValidator(component_of(Role.TEXT))] | None = None
+    audio: Annotated[ComponentParams, PlainValidator(component_of(Role.AUDIO))] | None = None
+    fusion: Annotated[ComponentParams, PlainValidator(component_of(Role.FUSION))]
+    pooler: Annotated[ComponentParams, PlainValidator(component_of(Role.POOLER))]
+    head: Annotated[ComponentParams, PlainValidator(component_of(Role.HEAD))] = Field(
         default_factory=lambda: {"kind": "mlp"}, validate_default=True
     )
-    loss: Annotated[ComponentParams, PlainValidator(_component(Role.LOSS))] = Field(
+    loss: Annotated[ComponentParams, PlainValidator(component_of(Role.LOSS))] = Field(
         default_factory=lambda: {"kind": "cross_entropy"}, validate_default=True
     )
-    sampler: Annotated[ComponentParams, PlainValidator(_component(Role.SAMPLER))]
+    sampler: Annotated[ComponentParams, PlainValidator(component_of(Role.SAMPLER))]
     loader: LoaderSpec = LoaderSpec()
     training: TrainingSpec = TrainingSpec()
 
-    @model_validator(mode="after")
-    def _fits_together(self, info: Info) -> "ExperimentSpec":
-        document = {"fusion": {"kind": self.kind("fusion")}, "text": self.text, "audio": self.audio}
-        for field, message in missing_encoders(document, catalogue_of(info)):
-            raise _located("missing_encoder", message, loc=(field,), value=None)
-        for loc, message in self._label_problems():
-            raise _located("label", message, loc=loc, value=None)
-        return self
+    @field_validator("data")
+    @classmethod
+    def _maps_to_labels(cls, data: DataSpec, info: Info) -> DataSpec:
+        labels: tuple[str, ...] | None = info.data.get("labels")
+        if labels is None:
+            return data  # reported themselves
+        faults: list[Fault] = [
+            ((split, index, "label_map", source), sentence)
+            for split, manifests in data.splits()
+            for index, manifest in enumerate(manifests)
+            for source, sentence in unknown_targets(manifest.label_map, labels)
+        ]
+        if faults:
+            raise located(faults)
+        return data
 
-    def _label_problems(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        for label in self.labels:
-            if self.labels.count(label) > 1:
-                yield ("labels",), f"must be distinct, but `{label}` occurs {self.labels.count(label)} times instead."
-                return
-        for split, manifests in self.data.splits():
-            for index, manifest in enumerate(manifests):
-                for source, target in manifest.label_map.items():
-                    if target is not None and target not in self.labels:
-                        rule = f"must map to one of {', '.join(self.labels)} or null, but is `{target}` instead."
-                        yield ("data", split, index, "label_map", source), rule
+    @model_validator(mode="after")
+    def _has_encoders(self, info: Info) -> "ExperimentSpec":
+        document = {"fusion": self.kind("fusion"), "text": self.text, "audio": self.audio}
+        faults: list[Fault] = [
+            ((field,), sentence) for field, sentence in missing_encoders(document, catalogue_of(info))
+        ]
+        if faults:
+            raise located(faults)
+        return self
 
     def kind(self, field: str) -> str:
         """The kind of a component entry; an empty string where the spec has none."""
@@ -237,6 +243,13 @@ class ExperimentSpec(Strict):
     def resolved(self) -> dict[str, Any]:
         """Every field with its default filled in, as plain JSON values."""
         return self.model_dump(mode="json")
+
+
+def unknown_targets(label_map: Mapping[str, Any], labels: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The labels of a manifest that are mapped to none of the spec's labels, and a sentence for each."""
+    for source, target in label_map.items():
+        if isinstance(target, str) and target not in labels:
+            yield source, f"must be one of {', '.join(map(str, labels))} or null, but is `{target}` instead."
 
 
 def missing_encoders(document: Mapping[str, Any], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -251,11 +264,8 @@ def missing_encoders(document: Mapping[str, Any], catalogue: Catalogue) -> Itera
         return  # offered twice: reported at the field itself
     for modality in sorted(modalities):
         if document.get(modality) is None:
-            installed = ", ".join(catalogue.kinds(Role(modality))) or "none"
-            yield (
-                modality,
-                f"`fusion: {kind}` reads {modality}, but the spec has no {modality} encoder; installed: {installed}.",
-            )
+            offer = kinds_on_offer(Role(modality), catalogue)
+            yield modality, f"is required, since `fusion: {kind}` reads {modality}; {offer}"
 
 
 def reads(spec: ExperimentSpec, catalogue: Catalogue) -> frozenset[Modality]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -79,6 +80,18 @@ def test_everything_that_requirements_pull_in_is_pinned() -> None:
     found = pulled_in()
     assert {"torch", "numpy", "pytest", "sympy"} <= found  # direct ones and one that torch brings
     assert sorted(found - set(pins())) == []
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.2", "3.12.0"])
+def test_every_pin_installs_on_every_python_that_the_core_admits(python: str) -> None:
+    """`Requires-Python` of the installed versions: a pin that needs 3.11.5 fails on a machine that has 3.11.2."""
+    refused = [
+        f"{name} needs Python {wanted}"
+        for name in sorted(pulled_in())
+        if (wanted := distribution(name).metadata["Requires-Python"]) and Version(python) not in SpecifierSet(wanted)
+    ]
+    assert Version(python) in SpecifierSet(str(project(ROOT)["requires-python"]))
+    assert refused == []
 
 
 def test_a_pin_satisfies_what_the_distributions_declare() -> None:

@@ -30,7 +30,9 @@ def demo(
 
     console, display = Console(), Console(stderr=True)
     console.print("VietMER demo: Vietnamese support calls, four emotions, three models.")
-    console.print("The speech is synthetic: a rule-based synthesiser made it. It shows the software, not people.")
+    console.print(
+        "The speech is synthetic: a rule-based synthesiser made it. It shows the software, not people.", soft_wrap=True
+    )
     try:
         results = run_demo(runs, observers=lambda: [TrainingDisplay(display)])
     except KeyboardInterrupt:
@@ -67,11 +69,13 @@ def _show_results(console: "Console", results: "Sequence[DemoResult]") -> None:
         )
     console.print(table)
     gain, interval = gain_of_fusion(results)
-    console.print("voice, words, both: accuracy where only the voice, only the words, or both tell the emotion")
-    console.print(f"fused minus the better single modality: {gain:+.3f} {interval}", markup=False)
+    console.print(
+        "voice, words, both: accuracy where only the voice, only the words, or both tell the emotion", soft_wrap=True
+    )
+    console.print(f"fused minus the better single modality: {gain:+.3f} {interval}", markup=False, soft_wrap=True)
     if interval.is_too_narrow:
         note = f"intervals by speaker; {interval.num_clusters} test speakers are few, so take them as too narrow"
-        console.print(note)
+        console.print(note, soft_wrap=True)
 
 
 def _example(results: "Sequence[DemoResult]", wav: Path) -> "Example":

@@ -51,12 +51,14 @@ def show_scores(console: "Console", evaluation: "Evaluation") -> None:
     speakers = "1 speaker" if interval.num_clusters == 1 else f"{interval.num_clusters} speakers"
     console.print(f"{evaluation.split} split, {scores.num_utterances} utterances, {speakers}")
     if evaluation.split == "valid":
-        console.print("This split chose the checkpoint, so its scores are too good; report the test split.")
+        console.print(
+            "This split chose the checkpoint, so its scores are too good; report the test split.", soft_wrap=True
+        )
     for name in ("macro_f1", "balanced_accuracy", "accuracy", "weighted_f1", "loss"):
         note = f"  {interval.level:.0%} interval by speaker {interval}" if name == "macro_f1" else ""
         console.print(f"  {name:<18} {scores.summary[name]:.3f}{note}", markup=False)
     if interval.is_too_narrow:
-        console.print(f"  {speakers} are too few for the interval: take it as narrower than the truth.")
+        console.print(f"  {speakers} are too few for the interval: take it as narrower than the truth.", soft_wrap=True)
     console.print(_class_table(scores), _confusion_table(scores))
 
 

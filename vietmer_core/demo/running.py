@@ -116,15 +116,14 @@ def gain_of_fusion(results: Sequence[DemoResult]) -> tuple[float, Interval]:
 
 
 def telling_utterance(results: Sequence[DemoResult]) -> int:
-    """A test utterance that only the voice tells apart, not neutral: the first that the fused model has right."""
+    """A test utterance of neutral words in a voice that is not: one that the fused model has right, if there is any."""
     fused = results[-1]
     found, manifest = fused.evaluation.predictions, fused.evaluation.manifest
     neutral = fused.run.spec.labels.index("neutral")
-    right = (fused.predicted == found.truth) & (found.truth != neutral)
-    for position in np.flatnonzero(right).tolist():
-        if manifest[int(found.indices[position])].metadata.get("cue") == "voice":
-            return int(found.indices[position])
-    return int(found.indices[0])
+    cues = [manifest[index].metadata.get("cue") for index in found.indices.tolist()]
+    telling = np.array([cue == "voice" for cue in cues]) & (found.truth != neutral)
+    right = telling & (fused.predicted == found.truth)
+    return int(found.indices[np.flatnonzero(right if right.any() else telling)[0]])
 
 
 def metrics_by_epoch(result: DemoResult) -> list[dict[str, Any]]:

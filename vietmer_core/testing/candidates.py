@@ -82,7 +82,8 @@ def _encoder(candidate: Candidate) -> Subject:
     if candidate.component.role == Role.TEXT:
         source = TranscriptSource(frontend=cast("TextFrontend", frontend))
     else:
-        lengths = cast("Encoder", candidate.component.build(candidate.params)).output_lengths
+        with torch.random.fork_rng(devices=[]):
+            lengths = cast("Encoder", candidate.component.build(candidate.params)).output_lengths
         source = WaveformSource(
             frontend=cast("AudioFrontend", frontend),
             frames_of=lambda samples: int(lengths(torch.tensor([frontend.num_frames(samples)]))[0]),

@@ -4,7 +4,7 @@ from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-QUICK_EXAMPLES: Final = 6
+QUICK_EXAMPLES: Final = 8
 """Examples of a check, unless the profile in force asks for a search."""
 
 DEFAULT_EXAMPLES: Final = 100
