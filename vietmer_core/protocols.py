@@ -22,6 +22,13 @@ class TextFrontend(Protocol):
         """Ids `(tokens, fields)` int64. An empty transcript gives no tokens: `(0, fields)`."""
         ...
 
+    def tokens_cut(self, transcript: str, /) -> int:
+        """Tokens that a call leaves out because the transcript is longer than the encoder takes; usually 0.
+
+        Runs and predictions report it: no transcript is cut silently.
+        """
+        ...
+
 
 @runtime_checkable
 class AudioFrontend(Protocol):

@@ -51,7 +51,7 @@ class EpochRecord:
 
 @attrs.frozen(kw_only=True)
 class FinishRecord:
-    """How a run ended."""
+    """How a run ended; training transcripts too long for the text encoder were cut, so many tokens in all."""
 
     outcome: Literal["finished", "stopped_early", "interrupted", "failed"]
     epoch: int
@@ -60,3 +60,5 @@ class FinishRecord:
     best_value: float | None
     seconds: float
     message: str = ""
+    transcripts_cut: int = 0
+    tokens_cut: int = 0

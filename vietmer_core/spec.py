@@ -25,10 +25,12 @@ from vietmer_core.catalogue import Catalogue
 from vietmer_core.components import Modality, Role
 from vietmer_core.errors import PluginError
 from vietmer_core.spec_fields import (
+    DEFAULT_KINDS,
     ComponentParams,
     Count,
     Fault,
     FilePath,
+    Line,
     PositiveFloat,
     PositiveInt,
     Text,
@@ -67,7 +69,7 @@ class ManifestSpec(Strict):
     path: FilePath | None = None
     corpus: Annotated[ComponentParams, PlainValidator(component_of(Role.CORPUS))] | None = None
     root: FilePath | None = None
-    label_map: dict[str, str | None] = {}
+    label_map: dict[Line, str | None] = {}
 
     @model_validator(mode="after")
     def _one_source(self) -> "ManifestSpec":
@@ -201,10 +203,10 @@ class ExperimentSpec(Strict):
     fusion: Annotated[ComponentParams, PlainValidator(component_of(Role.FUSION))]
     pooler: Annotated[ComponentParams, PlainValidator(component_of(Role.POOLER))]
     head: Annotated[ComponentParams, PlainValidator(component_of(Role.HEAD))] = Field(
-        default_factory=lambda: {"kind": "mlp"}, validate_default=True
+        default_factory=lambda: {"kind": DEFAULT_KINDS[Role.HEAD]}, validate_default=True
     )
     loss: Annotated[ComponentParams, PlainValidator(component_of(Role.LOSS))] = Field(
-        default_factory=lambda: {"kind": "cross_entropy"}, validate_default=True
+        default_factory=lambda: {"kind": DEFAULT_KINDS[Role.LOSS]}, validate_default=True
     )
     sampler: Annotated[ComponentParams, PlainValidator(component_of(Role.SAMPLER))]
     loader: LoaderSpec = LoaderSpec()
@@ -247,9 +249,10 @@ class ExperimentSpec(Strict):
 
 def unknown_targets(label_map: Mapping[str, Any], labels: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The labels of a manifest that are mapped to none of the spec's labels, and a sentence for each."""
+    names = ", ".join(dict.fromkeys(map(str, labels)))
     for source, target in label_map.items():
         if isinstance(target, str) and target not in labels:
-            yield source, f"must be one of {', '.join(map(str, labels))} or null, but is `{target}` instead."
+            yield source, f"must be one of {names} or null, but is `{target}` instead."
 
 
 def missing_encoders(document: Mapping[str, Any], catalogue: Catalogue) -> Iterator[tuple[str, str]]:

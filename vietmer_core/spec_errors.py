@@ -12,8 +12,8 @@ from vietmer_core.catalogue import Catalogue
 from vietmer_core.components import Role
 from vietmer_core.errors import PluginError, Problem
 from vietmer_core.spec import COMPONENT_FIELDS, SPLITS, ExperimentSpec, missing_encoders, unknown_targets
-from vietmer_core.spec_document import Place, SpecDocument, field_name, is_component, is_split
-from vietmer_core.spec_fields import Fault, Location, kinds_on_offer
+from vietmer_core.spec_document import Place, SpecDocument, field_name, is_component
+from vietmer_core.spec_fields import DEFAULT_KINDS, Fault, Location, kinds_on_offer
 from vietmer_core.spec_wording import QUOTE, choices, expected, refusal, shown
 
 _NAME_OF_FIELD: Final = "[key]"
@@ -77,7 +77,8 @@ def _quoted_override(place: Place) -> str:
     name, equals, value = place.source.removeprefix("--set ").partition("=")
     if not equals or not place.source.startswith("--set "):
         return QUOTE
-    return f"Put it in quotes that reach the program: `--set '{name}=\"{value}\"'`."
+    example = "" if value.lstrip()[:1] in ("[", "{") else f": `--set '{name}=\"{value}\"'`"
+    return f"Put it in quotes that reach the program{example}."
 
 
 def _where(document: SpecDocument, location: Location) -> str:
@@ -88,13 +89,14 @@ def _messages(details: Sequence[ErrorDetails], spot: _Spot, catalogue: Catalogue
     alternatives: list[ErrorDetails] = []
     for detail in details:
         names = choices(detail)
+        is_name = detail["loc"][-1:] == (_NAME_OF_FIELD,)
         if detail["type"] == "extra_forbidden":
             yield _no_such_field(str(spot.location[-1]), spot.fields), ""
         elif detail["type"] == "missing":
             yield _missing(spot.location, catalogue), ""
-        elif detail["loc"][-1:] == (_NAME_OF_FIELD,) and names:
+        elif is_name and names:
             yield _no_such_field(str(spot.location[-1]), names), ""
-        elif detail["loc"][-1:] == (_NAME_OF_FIELD,) or detail["type"] == "invalid_key":
+        elif detail["type"] == "invalid_key" or (is_name and detail["type"] == "string_type"):
             yield f"its name must be text, but is {shown(detail['input'])} instead.", QUOTE
         elif not _is_echo(detail):
             alternatives.append(detail)
@@ -159,10 +161,10 @@ def _spot(steps: Location, document: SpecDocument, catalogue: Catalogue) -> _Spo
             value = value[step]
         elif step in names or is_kind:
             value = None
-        elif step == 0 and is_split(location):
-            continue  # a single manifest stands for a list of one
+        elif isinstance(step, int) and isinstance(value, list | tuple):
+            value = None  # an entry that the list lacks
         else:
-            continue
+            continue  # also 0 for a single manifest, which stands for a list of one
         location.append(step)
         fields = names
         models = _models_at(location, value, models, catalogue)
@@ -175,7 +177,7 @@ def _models_at(
     """The models of what stands at a location, `around` being those of what it stands in."""
     role = _role(location)
     if role is not None:
-        kind = value.get("kind") if isinstance(value, Mapping) else value
+        kind = value.get("kind", DEFAULT_KINDS.get(role)) if isinstance(value, Mapping) else value
         try:
             return [catalogue.component(role, str(kind)).params]
         except PluginError:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SerializeAsAny, ValidationError
@@ -15,7 +16,9 @@ from vietmer_core.errors import PluginError
 from vietmer_core.known import KNOWN_DISTRIBUTIONS
 
 CATALOGUE_KEY: Final = "catalogue"
+DEFAULT_KINDS: Final[Mapping[Role, str]] = MappingProxyType({Role.HEAD: "mlp", Role.LOSS: "cross_entropy"})
 _FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]")
 
 
 def catalogue_of(info: Info) -> Catalogue:
@@ -62,9 +65,10 @@ def component_of(role: Role) -> Callable[[object, Info], BaseModel]:
             raise stated(f"is required; {kinds_on_offer(role, catalogue)}")
         if not isinstance(value, Mapping):
             raise PydanticCustomError("component", "a kind, or a mapping with a `kind`")
-        kind = value.get("kind")
+        kind = value.get("kind", DEFAULT_KINDS.get(role))
         if kind in (None, ""):
-            raise stated(f"must name its `kind`; {kinds_on_offer(role, catalogue)}")
+            faults: list[Fault] = [(("kind",), f"is required; {kinds_on_offer(role, catalogue)}")]
+            raise located(faults)
         if not isinstance(kind, str):
             details = InitErrorDetails(type="string_type", loc=("kind",), input=kind)
             raise ValidationError.from_exception_data("ExperimentSpec", [details])
@@ -72,7 +76,7 @@ def component_of(role: Role) -> Callable[[object, Info], BaseModel]:
             component = catalogue.component(role, kind)
         except PluginError as error:
             raise located([(("kind",), str(error))]) from None
-        return component.params.model_validate(value)
+        return component.params.model_validate({**value, "kind": kind})
 
     return validate
 
@@ -81,6 +85,12 @@ def not_a_switch(value: object) -> object:
     """Refuse `true` and `false` where a number is meant; Python takes them for 1 and 0."""
     if isinstance(value, bool):
         raise PydanticCustomError("switch", "a number")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if found := _CONTROL.search(value):
+        raise stated(f"must be one line of text, but holds the control character U+{ord(found[0]):04X}.")
     return value
 
 
@@ -118,5 +128,6 @@ ComponentParams = SerializeAsAny[BaseModel]
 Count = Annotated[int, Field(ge=0), BeforeValidator(not_a_switch)]
 PositiveInt = Annotated[int, Field(ge=1), BeforeValidator(not_a_switch)]
 PositiveFloat = Annotated[float, Field(gt=0), BeforeValidator(not_a_switch)]
-Text = Annotated[str, AfterValidator(_not_blank)]
+Line = Annotated[str, AfterValidator(_one_line)]
+Text = Annotated[Line, AfterValidator(_not_blank)]
 FilePath = Annotated[Path, BeforeValidator(_path)]

@@ -30,13 +30,21 @@ def parse_toml(text: str) -> tuple[dict[str, Any], dict[Steps, int]]:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        found = _AT.match(str(error))
-        message = _NAME.sub(_quoted_name, found["message"] if found else str(error))
-        line = int(found["line"] or text.count("\n") + 1) if found else 0
-        raise TextFault((line, f"is not TOML: {message[0].lower()}{message[1:]}.")) from None
+        raise TextFault(_fault(error, text)) from None
     except RecursionError:
         raise TextFault((0, "is not a spec: it is nested too deeply.")) from None
     return values, _Lines(text).lines
+
+
+def _fault(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, str]:
+    found = _AT.match(str(error))
+    message = _NAME.sub(_quoted_name, found["message"] if found else str(error))
+    message = f"is not TOML: {message[0].lower()}{message[1:]}"
+    if found is None:
+        return 0, f"{message}."
+    if found["line"] is None:
+        return text.rstrip().count("\n") + 1, f"{message} at the end of the text."
+    return int(found["line"]), f"{message}."
 
 
 def _quoted_name(found: re.Match[str]) -> str:

@@ -1,6 +1,8 @@
 """`train`, `evaluate`, `predict` and `runs` on real files."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -199,3 +201,36 @@ def test_an_encoder_that_the_fusion_does_not_read_is_not_built(workplace: Path) 
     assert not [name for name in weights if name.startswith("audio.")]
     parts = RunFolder(run).read_json("provenance.json")["components"]
     assert {part["role"]: part["used"] for part in parts}["audio"] is False
+
+
+def test_transcripts_that_are_cut_are_counted_and_reported(workplace: Path) -> None:
+    result = vietmer("train", workplace / "spec.yaml", "--set", "text.max_tokens=4", "--set", "training.epochs=1")
+    (run,) = (workplace / "runs").iterdir()
+    status = RunFolder.open(run).read_status()
+    assert status["transcripts_cut"] == 12
+    assert status["tokens_cut"] > 12
+    assert "12 training transcripts were too long" in result.output
+    assert "6 transcripts were too long" in vietmer("evaluate", run).output
+    rows = [json.loads(line) for line in (run / "predictions" / "test.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert all(row["tokens_cut"] > 0 for row in rows)
+
+
+def test_a_run_whose_process_is_gone_is_killed_and_no_longer_running(workplace: Path) -> None:
+    folder = RunFolder.open(trained(workplace, workplace / "spec.yaml", "--set", "training.epochs=1"))
+    folder.write_json("status.json", {**folder.read_status(), "outcome": "running"})
+    assert folder.read_status()["outcome"] == "running", "this very process is alive"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    folder.write_json("status.json", {**folder.read_status(), "process": gone.pid})
+    assert folder.read_status()["outcome"] == "killed"
+
+
+def test_options_that_belong_to_another_kind_of_file_are_refused(workplace: Path) -> None:
+    run = trained(workplace, workplace / "spec.yaml", "--set", "training.epochs=1")
+    wav = "corpus/audio/test_00.wav"
+    assert vietmer("predict", run, wav, "--output", "rows.jsonl").exit_code == 2
+    assert vietmer("predict", run, "corpus/test.jsonl", "--start", "0.1").exit_code == 2
+    assert vietmer("predict", run, wav, "--channel", "left").exit_code == 2
+    assert vietmer("predict", run, wav, "--device", "tpu").exit_code == 2
+    assert vietmer("train").exit_code == 2
+    assert vietmer("train", "--resume", run, "--set", "seed=1").exit_code == 2

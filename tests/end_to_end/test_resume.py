@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from vietmer_core.errors import RunError
+from vietmer_core.errors import DataError, RunError
 from vietmer_core.hooks import hookimpl
 from vietmer_core.records import StepRecord
 from vietmer_core.spec_loading import load_spec
@@ -112,3 +112,21 @@ def test_an_observer_that_fails_is_named(workplace: Path) -> None:
 
     with pytest.raises(RunError, match="an observer failed in `end_step`: ZeroDivisionError: at step 1"):
         start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", observers=[Faulty()])
+
+
+def test_a_fault_in_the_middle_keeps_what_was_computed_and_the_run_resumes(workplace: Path) -> None:
+    spec = load_spec([workplace / "spec.yaml"], ["data.fingerprint=size"])
+    unbroken, _ = start_run(spec, root=workplace / "unbroken")
+    recording = workplace / "corpus" / "audio" / "train_05.wav"
+    whole = recording.read_bytes()
+    recording.write_bytes(b"?" * len(whole))
+    with pytest.raises(DataError, match="train_05"):
+        start_run(spec, root=workplace / "broken")
+    recording.write_bytes(whole)
+    (broken,) = (workplace / "broken").iterdir()
+    if not RunFolder(broken).last_checkpoint.exists():
+        pytest.fail("the faulty utterance must not stand in the first batch of this seed")
+    resumed, finish = resume_run(broken)
+    assert finish.outcome == "finished"
+    expected, found = final_weights(unbroken), final_weights(resumed)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)

@@ -59,6 +59,9 @@ def show_scores(console: "Console", evaluation: "Evaluation") -> None:
         console.print(f"  {name:<18} {scores.summary[name]:.3f}{note}", markup=False)
     if interval.is_too_narrow:
         console.print(f"  {speakers} are too few for the interval: take it as narrower than the truth.", soft_wrap=True)
+    if cut := evaluation.predictions.tokens_cut:
+        note = f"  {len(cut)} transcripts were too long for the text encoder; {sum(cut.values())} tokens were left out."
+        console.print(note, soft_wrap=True)
     console.print(_class_table(scores), _confusion_table(scores))
 
 

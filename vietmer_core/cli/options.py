@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -16,7 +16,9 @@ Overrides = Annotated[
 RunsRoot = Annotated[Path, typer.Option("--runs", metavar="FOLDER", help="Where run folders live.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Device = Annotated[str | None, typer.Option(help="`cpu` or `cuda`; the run's own setting by default.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where to compute; the run's own setting by default.")
+]
 ChannelOption = Annotated[
     str | None,
     typer.Option("--channel", help="`mono`, `mix` or a channel number from 0; the run's own setting by default."),

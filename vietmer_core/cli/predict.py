@@ -44,6 +44,8 @@ def predict(
             raise typer.BadParameter("`--transcript`, `--start` and `--end` belong to a recording, not to a manifest.")
         _predict_rows(trained, file, root=root, channel=chosen, output=output)
         return
+    if root is not None or output is not None:
+        raise typer.BadParameter("`--root` and `--output` belong to a manifest, not to a recording.")
     prediction = predict_utterance(trained, wav_path=file, transcript=transcript, start=start, end=end, channel=chosen)
     _show(prediction, as_json=as_json)
 

@@ -47,10 +47,10 @@ def list_runs(root: RunsRoot = DEFAULT_RUNS, as_json: AsJson = False) -> None:
 @commands.command("show")
 def show_run(run: RunPath, as_json: AsJson = False) -> None:
     """One run: its components, data, scores and files."""
-    from vietmer_core.training.run_folder import STATUS_FILE, RunFolder
+    from vietmer_core.training.run_folder import RunFolder
 
     folder = RunFolder.open(run)
-    status, made_with = folder.read_json(STATUS_FILE), folder.read_json("provenance.json")
+    status, made_with = folder.read_status(), folder.read_json("provenance.json")
     scores = {
         path.parent.name: folder.read_json(str(path.relative_to(folder.path)))
         for path in sorted(folder.path.glob("evaluation/*/scores.json"))

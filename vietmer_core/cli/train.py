@@ -70,5 +70,8 @@ def _report(path: Path, outcome: str) -> None:
     ending = "stopped early" if outcome == "stopped_early" else "finished"
     score = f"{best[monitor]:.3f} (epoch {status['best_epoch'] + 1})" if monitor in best else "none"
     typer.echo(f"{ending}: best validation {monitor} {score}, {status['seconds']:.0f} s")
+    if status.get("transcripts_cut"):
+        cut = f"{status['transcripts_cut']} training transcripts were too long for the text encoder"
+        typer.echo(f"{cut}; {status['tokens_cut']} tokens were left out of their middles")
     typer.echo(f"run folder: {path}")
     typer.echo(f"next: vietmer evaluate {path}")

@@ -15,6 +15,7 @@ from vietmer_core.data.audio import read_segment
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.utterance import Utterance
 from vietmer_core.errors import DataError
+from vietmer_core.protocols import TextFrontend
 from vietmer_core.sequence import MaskedSequence, pad_rows
 
 
@@ -27,12 +28,14 @@ class Sample:
         text: `(tokens, fields)` ids, or None where the model reads no text.
         audio: `(frames, dim)` features, or None where the model hears nothing.
         label: Its class, or None at prediction.
+        tokens_cut: Tokens of its transcript that the frontend left out.
     """
 
     index: int
     text: Tensor | None
     audio: Tensor | None
     label: int | None
+    tokens_cut: int = 0
 
     @property
     def num_bytes(self) -> int:
@@ -41,10 +44,9 @@ class Sample:
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def prepare_text(frontend: "object", transcript: str | None) -> Tensor:
+def prepare_text(frontend: TextFrontend, transcript: str | None) -> Tensor:
     """The ids of a transcript; an absent or empty one gives no tokens."""
-    ids: Tensor = frontend(transcript or "")  # type: ignore[operator]  # a TextFrontend
-    return ids
+    return frontend(transcript or "")
 
 
 def prepare_audio(frontends: Frontends, waveform: Tensor, *, place: str) -> Tensor:
@@ -116,7 +118,9 @@ class UtteranceDataset(Dataset[Sample]):
             read = " or ".join(name for name, part in (("transcript", text), ("audio", audio)) if part is not None)
             raise DataError(f"{utterance.place}: `{utterance.utterance_id}` has no {read}, all that the model reads.")
         label = None if self._classes is None or utterance.label is None else self._classes[utterance.label]
-        return Sample(index=index, text=text, audio=audio, label=label)
+        frontend, transcript = self._frontends.text, utterance.transcript
+        cut = 0 if frontend is None or transcript is None else frontend.tokens_cut(transcript)
+        return Sample(index=index, text=text, audio=audio, label=label, tokens_cut=cut)
 
     def _audio(self, utterance: Utterance) -> Tensor:
         frontend = self._frontends.audio

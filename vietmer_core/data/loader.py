@@ -1,7 +1,7 @@
 """torch's loader over a split, with sentences instead of worker tracebacks."""
 
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, final
 
 import attrs
@@ -43,10 +43,11 @@ class GuardedDataset(Dataset[Sample | Fault]):
 
 @attrs.frozen(kw_only=True, eq=False)
 class Loaded:
-    """What one draw gave: the batch of the utterances that could be prepared, and the faults of the others."""
+    """What one draw gave: the batch of the utterances that could be prepared, the cuts, the faults of the others."""
 
     batch: Batch | None
     faults: tuple[Fault, ...]
+    tokens_cut: Mapping[int, int]
 
     def pin_memory(self) -> "Loaded":
         """The same in page-locked memory (called by torch's loader)."""
@@ -57,7 +58,8 @@ def collate_guarded(items: Sequence[Sample | Fault]) -> Loaded:
     """Collate the samples and keep the faults beside them."""
     samples = [item for item in items if isinstance(item, Sample)]
     faults = tuple(item for item in items if isinstance(item, Fault))
-    return Loaded(batch=collate(samples) if samples else None, faults=faults)
+    cut = {sample.index: sample.tokens_cut for sample in samples if sample.tokens_cut}
+    return Loaded(batch=collate(samples) if samples else None, faults=faults, tokens_cut=cut)
 
 
 def _ignore_interrupt(worker: int) -> None:  # noqa: ARG001  # torch passes the number of the worker
@@ -93,9 +95,21 @@ def raise_fault(fault: Fault) -> None:
     raise DataError(fault.sentence)
 
 
-def iterate(loader: DataLoader[Any], *, on_fault: Callable[[Fault], None] = raise_fault) -> Iterator[Batch]:
-    """The batches of a loader; each fault goes to `on_fault`, which may raise or count it."""
+def iterate(
+    loader: DataLoader[Any],
+    *,
+    on_fault: Callable[[Fault], None] = raise_fault,
+    on_cut: Callable[[Mapping[int, int]], None] = lambda _: None,
+) -> Iterator[Batch]:
+    """The batches of a loader.
+
+    Args:
+        loader: Made by `make_loader`.
+        on_fault: Takes each utterance that cannot be prepared; may raise or count it.
+        on_cut: Takes the tokens cut from the transcripts of a batch, by the position of the utterance in its split.
+    """
     for loaded in loader:
+        on_cut(loaded.tokens_cut)
         for fault in loaded.faults:
             on_fault(fault)
         if loaded.batch is not None:

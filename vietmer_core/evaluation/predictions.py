@@ -1,7 +1,7 @@
 """Running a model over a split, and the predictions as a file."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,13 @@ class Predictions:
         indices: `(utterances,)` positions in the split; one that could not be prepared is left out.
         probabilities: `(utterances, classes)` float64, rows sum to 1.
         truth: `(utterances,)` int64 classes, -1 where unknown.
+        tokens_cut: Tokens left out of a transcript that was too long for the text encoder, by position in the split.
     """
 
     indices: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     truth: NDArray[np.int64]
+    tokens_cut: Mapping[int, int] = attrs.field(factory=dict)
 
 
 def predict_split(
@@ -54,12 +56,12 @@ def predict_split(
         on_fault: Takes an utterance that cannot be prepared; raises by default.
         on_batch: Told the number of utterances of each batch done.
     """
-    was_training = model.training
+    was_training, cut = model.training, dict[int, int]()
     model.eval()
     indices, probabilities, truth = [np.empty(0, np.int64)], [np.empty((0, num_classes))], [np.empty(0, np.int64)]
     try:
         with torch.inference_mode():
-            for batch in iterate(loader, on_fault=on_fault):
+            for batch in iterate(loader, on_fault=on_fault, on_cut=cut.update):
                 logits = model(batch.to(device))  # (batch, classes)
                 probabilities.append(logits.double().softmax(dim=-1).cpu().numpy())
                 indices.append(batch.indices.numpy())
@@ -73,6 +75,7 @@ def predict_split(
         indices=np.concatenate(indices)[order],
         probabilities=np.concatenate(probabilities)[order],
         truth=np.concatenate(truth)[order],
+        tokens_cut=cut,
     )
 
 
@@ -87,6 +90,7 @@ def prediction_rows(predictions: Predictions, manifest: Manifest, labels: Sequen
             "label": utterance.label,
             "predicted": labels[int(probabilities.argmax())],
             "probabilities": {label: float(p) for label, p in zip(labels, probabilities, strict=True)},
+            **({"tokens_cut": predictions.tokens_cut[row]} if row in predictions.tokens_cut else {}),
         }
 
 

@@ -1,6 +1,7 @@
 """The training loop: epochs of steps, a validation after each, a checkpoint at every point from which to continue."""
 
 import time
+from contextlib import suppress
 from typing import Any, Literal, final
 
 import attrs
@@ -9,6 +10,7 @@ import torch
 
 from vietmer_core.assembly import count_parameters, part_seed
 from vietmer_core.data.loader import iterate
+from vietmer_core.errors import RunError, VietmerError
 from vietmer_core.evaluation.metrics import score
 from vietmer_core.evaluation.predictions import predict_split
 from vietmer_core.records import EpochRecord, FinishRecord, RunRecord, StepRecord
@@ -46,6 +48,7 @@ class TrainingLoop:
         self._folder = folder
         self._manager = manager
         self._progress = Progress()
+        self._cut: dict[int, int] = {}
         self._training = experiment.spec.training
         total_steps = self._training.epochs * len(experiment.batches)
         self._optimiser, self._schedule = make_optimiser(experiment.model, self._training, total_steps=total_steps)
@@ -61,10 +64,18 @@ class TrainingLoop:
             try:
                 finish = self._finish(self._epochs(interrupts))
             except BaseException as error:
-                tell(self._manager, "finish_run", finish=self._finish("failed", message=str(error)))
+                self._fail(error)
                 raise
             tell(self._manager, "finish_run", finish=finish)
         return finish
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep what has been computed: a user's mistake leaves the run between two steps, from which it resumes."""
+        if isinstance(error, VietmerError) and self._progress.step:
+            with suppress(RunError):  # a full disk has stopped the run already
+                self._save(self._folder.last_checkpoint)
+        outcome: Literal["interrupted", "failed"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        tell(self._manager, "finish_run", finish=self._finish(outcome, message=str(error)))
 
     def _epochs(self, interrupts: Interrupts) -> Outcome:
         loaders = self._experiment.train_loader(), self._experiment.valid_loader()
@@ -82,7 +93,7 @@ class TrainingLoop:
         """The steps left in this epoch; False if Ctrl-C came before its end."""
         experiment, progress, batches = self._experiment, self._progress, self._experiment.batches
         experiment.model.train()
-        for batch in iterate(loader):
+        for batch in iterate(loader, on_cut=self._cut.update):
             outcome = take_step(
                 batch.to(experiment.device),
                 model=experiment.model,
@@ -205,4 +216,6 @@ class TrainingLoop:
             best_value=self._progress.best_value,
             seconds=self._seconds(),
             message=message,
+            transcripts_cut=len(self._cut),
+            tokens_cut=sum(self._cut.values()),
         )

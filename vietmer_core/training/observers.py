@@ -1,6 +1,8 @@
 """Telling observers what happens. They get frozen records and cannot change a result."""
 
 import json
+import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +95,8 @@ class StatusFile:
     @hookimpl
     def start_run(self, run: RunRecord) -> None:
         """The run is under way."""
-        self._write(name=run.name, outcome="running", epochs=run.num_epochs, monitor=run.monitor)
+        here = {"process": os.getpid(), "host": platform.node()}
+        self._write(name=run.name, outcome="running", epochs=run.num_epochs, monitor=run.monitor, **here)
 
     @hookimpl
     def end_epoch(self, epoch: EpochRecord) -> None:

@@ -11,6 +11,7 @@ evaluation/           scores, tables and pictures a split
 
 import json
 import os
+import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -142,6 +143,16 @@ class RunFolder:
             raise RunError(f"{path}: cannot be read: {error}.") from None
         return value
 
+    def read_status(self) -> dict[str, Any]:
+        """How far the run is and how it ended; a run whose process is gone without a word is `killed`."""
+        status = self.read_json(STATUS_FILE)
+        if status.get("outcome") == "running" and status.get("host") == platform.node():
+            import psutil
+
+            if not psutil.pid_exists(int(status.get("process", -1))):
+                return {**status, "outcome": "killed"}
+        return status
+
     def records(self) -> Iterator[dict[str, Any]]:
         """The records of `metrics.jsonl`; a last line that a kill cut short is left out."""
         if not self.metrics_path.exists():
@@ -165,7 +176,7 @@ def find_runs(root: Path) -> Iterator[tuple[RunFolder, dict[str, Any]]]:
     for path in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime):
         if (path / "spec.yaml").is_file():
             folder = RunFolder(path)
-            yield folder, folder.read_json(STATUS_FILE)
+            yield folder, folder.read_status()
 
 
 def remove_run(folder: RunFolder) -> None:

@@ -80,7 +80,7 @@ def test_a_part_may_have_a_rate_of_its_own() -> None:
 
 def test_a_frozen_parameter_is_left_out() -> None:
     made = model()
-    next(made.fusion.parameters()).requires_grad_(requires_grad=False)
+    next(made.fusion.parameters()).requires_grad_(False)  # noqa: FBT003  # torch names it so
     given_away = [id(parameter) for group in parameter_groups(made, TrainingSpec()) for parameter in group["params"]]
     assert id(next(made.fusion.parameters())) not in given_away
 
