@@ -35,7 +35,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Test the core, the command line, the distributions and the documentation."""
-    session.run(sys.executable, "-m", "pytest", "tests", *session.posargs)
+    session.run(sys.executable, "-m", "pytest", "-n", "auto", "tests", *session.posargs)
 
 
 @nox.session
@@ -44,13 +44,13 @@ def plugins(session: nox.Session) -> None:
     chosen = [plugin for plugin in PLUGINS if not session.posargs or plugin.name in session.posargs]
     if not chosen:
         session.error(f"no folder under plugins/ is named {' or '.join(session.posargs)}")
-    session.run(sys.executable, "-m", "pytest", *(str(plugin / "tests") for plugin in chosen))
+    session.run(sys.executable, "-m", "pytest", "-n", "auto", *(str(plugin / "tests") for plugin in chosen))
 
 
 @nox.session
 def properties(session: nox.Session) -> None:
     """Search for counter-examples at length: the whole suite with many random examples for each property."""
-    session.run(sys.executable, "-m", "pytest", *session.posargs, env={"HYPOTHESIS_PROFILE": "properties"})
+    session.run(sys.executable, "-m", "pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "properties"})
 
 
 @nox.session
@@ -92,4 +92,4 @@ def versions(session: nox.Session, pins: str) -> None:
     session.install(
         "-c", str(constraints), "-e", ".[testing]", *distributions, "pytest-xdist", "hatchling", "editables"
     )
-    session.run("python", "-m", "pytest", *session.posargs, env={**os.environ, "VIETMER_STRICT_PLUGINS": "1"})
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs, env={**os.environ, "VIETMER_STRICT_PLUGINS": "1"})

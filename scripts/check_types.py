@@ -22,7 +22,7 @@ def runs() -> list[list[str]]:
     """The files of each run of mypy: all at once, except plugins' test files whose name an earlier run has seen."""
     first = [path for folder in FOLDERS for path in sorted(Path(folder).rglob("*.py"))]
     first = [path for path in first if WRONG_ON_PURPOSE not in path.parents]
-    first += [Path("noxfile.py"), *sorted(Path().glob("plugins/*/src/**/*.py"))]
+    first += [Path("noxfile.py"), Path("conftest.py"), *sorted(Path().glob("plugins/*/src/**/*.py"))]
     rounds: defaultdict[int, list[str]] = defaultdict(list)
     rounds[0] = [str(path) for path in first]
     seen: defaultdict[str, int] = defaultdict(int)

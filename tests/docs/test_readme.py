@@ -35,7 +35,7 @@ def test_the_readme_has_the_two_commands() -> None:
     found = [body.strip() for language, body in BLOCK.findall(README) if language == "bash"]
     assert found[:2] == [
         "python -m pip install -r requirements.txt && vietmer demo",
-        "python -m pip install -r requirements.txt && python -m pytest",
+        "python -m pip install -r requirements.txt && python -m pytest -n auto",
     ]
 
 

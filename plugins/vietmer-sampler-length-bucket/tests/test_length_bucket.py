@@ -1,7 +1,6 @@
 """The sampler of like lengths: every utterance once, little padding, other batch-mates every epoch."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -19,7 +18,7 @@ from vietmer_sampler_length_bucket.sampler import mixed_lengths
 from vietmer_core.protocols import Sampler, UtteranceSizes
 from vietmer_core.testing import conformance_tests
 
-DURATIONS_VARIABLE = "VIETMER_TEST_DURATIONS"
+DURATIONS = Path(__file__).parents[4] / "shared" / "data" / "visec_sample" / "durations_all.json"
 
 test_conformance = conformance_tests("sampler", "length_bucket")
 
@@ -118,11 +117,9 @@ def test_one_pool_pads_less_than_small_pools_and_these_less_than_chance(pool_bat
     assert found["one"] > 0.95
 
 
+@pytest.mark.skipif(not DURATIONS.is_file(), reason="the durations of ViSEC are not in `../shared/data`")
 def test_less_is_padded_than_by_chance_on_durations_of_a_real_corpus() -> None:
-    path = os.environ.get(DURATIONS_VARIABLE)
-    if path is None:
-        pytest.skip(f'`{DURATIONS_VARIABLE}` names no file {{"durations": [seconds, …]}}')
-    seconds = np.asarray(json.loads(Path(path).read_text(encoding="utf-8"))["durations"], np.float32)
+    seconds = np.asarray(json.loads(DURATIONS.read_text(encoding="utf-8"))["durations"], np.float32)
     sizes = sizes_of(seconds.tolist())
     for batch_size in (8, 16, 32):
         chance = sampler_of(sizes, batch_size=batch_size, pool_batches=1)

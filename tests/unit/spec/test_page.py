@@ -18,7 +18,7 @@ from vietmer_core.spec_files import read_documents
 from vietmer_core.spec_loading import load_spec
 
 PAGE = Path(__file__).parents[3] / "docs" / "spec.md"
-ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \| [^|]+ \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \| [^|]+ \|$", re.MULTILINE)
 BLOCK = re.compile(r"^```\{code-block\} \w+\n:caption: ([^\n]+)\n\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -33,24 +33,27 @@ def number(schema: Mapping[str, Any], word: str) -> str:
     return f"{word} {', '.join(written)}".replace(str(2**63), "2^63")
 
 
+WORDS = {"string": "text", "null": "null", "object": "a mapping"}
+NUMBERS = {"integer": "a whole number", "number": "a number"}
+
+
 def takes(name: str, schema: Mapping[str, Any]) -> str:
     """What a field takes, in words, from its JSON schema."""
-    if name in COMPONENT_FIELDS or name == "corpus":
-        return "a component"
-    if "$ref" in schema:
-        return "a mapping"
     if "anyOf" in schema:
         return " or ".join(takes(name, option) for option in schema["anyOf"])
+    kind = schema.get("type")
     if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
-    if schema["type"] == "string" and schema.get("format") == "path":
-        return "a path"
-    if schema["type"] == "array":
-        is_split = "$ref" in schema["items"]
-        return "a manifest or a list of them" if is_split else f"a list of at least {schema['minItems']} texts"
-    words = {"string": "text", "null": "null", "object": "a mapping"}
-    numbers = {"integer": "a whole number", "number": "a number"}
-    return words.get(schema["type"]) or number(schema, numbers[schema["type"]])
+        words = ", ".join(f"`{value}`" for value in schema["enum"])
+    elif kind == "array":
+        many = f"a list of at least {schema['minItems']} texts"
+        words = "a manifest or a list of them" if "$ref" in schema["items"] else many
+    elif kind in NUMBERS:
+        words = number(schema, NUMBERS[kind])
+    elif "$ref" in schema:
+        words = "a mapping"
+    else:
+        words = "a path" if schema.get("format") == "path" else WORDS.get(kind or "", "")
+    return "a component" if name in COMPONENT_FIELDS or name == "corpus" else words
 
 
 def taken_by(model: type[BaseModel]) -> set[tuple[str, str]]:
