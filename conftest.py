@@ -1,4 +1,4 @@
-"""For every test of the core and of the plugins: one thread for each process, and the hypothesis profiles."""  # pytest looks for it here
+"""For every test: one thread for each process, and the hypothesis profiles."""
 
 import os
 

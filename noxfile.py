@@ -50,7 +50,9 @@ def plugins(session: nox.Session) -> None:
 @nox.session
 def properties(session: nox.Session) -> None:
     """Search for counter-examples at length: the whole suite with many random examples for each property."""
-    session.run(sys.executable, "-m", "pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "properties"})
+    session.run(
+        sys.executable, "-m", "pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "properties"}
+    )
 
 
 @nox.session
@@ -92,4 +94,6 @@ def versions(session: nox.Session, pins: str) -> None:
     session.install(
         "-c", str(constraints), "-e", ".[testing]", *distributions, "pytest-xdist", "hatchling", "editables"
     )
-    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs, env={**os.environ, "VIETMER_STRICT_PLUGINS": "1"})
+    session.run(
+        "python", "-m", "pytest", "-n", "auto", *session.posargs, env={**os.environ, "VIETMER_STRICT_PLUGINS": "1"}
+    )

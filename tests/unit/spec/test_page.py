@@ -39,6 +39,8 @@ NUMBERS = {"integer": "a whole number", "number": "a number"}
 
 def takes(name: str, schema: Mapping[str, Any]) -> str:
     """What a field takes, in words, from its JSON schema."""
+    if name in COMPONENT_FIELDS or name == "corpus":
+        return "a component"
     if "anyOf" in schema:
         return " or ".join(takes(name, option) for option in schema["anyOf"])
     kind = schema.get("type")
@@ -53,7 +55,7 @@ def takes(name: str, schema: Mapping[str, Any]) -> str:
         words = "a mapping"
     else:
         words = "a path" if schema.get("format") == "path" else WORDS.get(kind or "", "")
-    return "a component" if name in COMPONENT_FIELDS or name == "corpus" else words
+    return words
 
 
 def taken_by(model: type[BaseModel]) -> set[tuple[str, str]]:
