@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 import pytest
@@ -77,6 +77,8 @@ def test_every_pin_is_exact() -> None:
 
 
 def test_everything_that_requirements_pull_in_is_pinned() -> None:
+    if version("typer") != pins()["typer"]:
+        pytest.skip("other versions, as in the session `versions`, pull in other distributions")
     found = pulled_in()
     assert {"torch", "numpy", "pytest", "sympy"} <= found  # direct ones and one that torch brings
     assert sorted(found - set(pins())) == []

@@ -27,9 +27,14 @@ def block(caption: str) -> str:
     return str(body)
 
 
+def whole(bound: float) -> float:
+    """0 rather than 0.0, which older versions of pydantic write."""
+    return int(bound) if bound == int(bound) else bound
+
+
 def number(schema: Mapping[str, Any], word: str) -> str:
     bounds = (("minimum", "from"), ("exclusiveMinimum", "above"), ("exclusiveMaximum", "below"))
-    written = [f"{preposition} {schema[key]}" for key, preposition in bounds if key in schema]
+    written = [f"{preposition} {whole(schema[key])}" for key, preposition in bounds if key in schema]
     return f"{word} {', '.join(written)}".replace(str(2**63), "2^63")
 
 
