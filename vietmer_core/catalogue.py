@@ -65,14 +65,14 @@ class Catalogue:
         supplier = distribution_name(role, kind)
         known = [known_kind for known_role, known_kind in KNOWN_DISTRIBUTIONS if known_role == role]
         near = get_close_matches(kind, sorted({*installed, *known}), n=1)
-        if supplier:
+        for plugin in self._suspects(supplier):
+            sentence += f" Plugin `{plugin.origin.name}` of {plugin.origin} is broken: {plugin.reason}."
+        if supplier:  # the command stands last, with nothing after it, so that it can be copied
             sentence += f" Run: pip install {supplier}"
         elif near:
             sentence += f" Did you mean `{near[0]}`?"
             if near[0] not in installed:
                 sentence += f" Run: pip install {distribution_name(role, near[0])}"
-        for plugin in self._suspects(supplier):
-            sentence += f" Plugin `{plugin.origin.name}` of {plugin.origin} is broken: {plugin.reason}."
         return sentence
 
     def _suspects(self, supplier: str) -> Iterable[BrokenPlugin]:

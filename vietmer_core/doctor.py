@@ -156,8 +156,13 @@ def library(name: str, found: Probe, *, needed_by: list[str]) -> Finding:
     )
 
 
-def requirements(broken: list[str]) -> Finding:
+def requirements(found: Probe) -> Finding:
     """What the installed distributions declare against what is installed."""
+    if found.failure:
+        message = f"`pip check` says nothing, since {found.failure}, so no declared requirement was checked."
+        remedy = "Run it by hand: python -m pip check"
+        return Finding(subject="requirements", status=Status.NOTE, message=message, remedy=remedy)
+    broken = found.facts["broken"]
     if not broken:
         return Finding(subject="requirements", status=Status.GOOD, message="Every declared requirement is met.")
     return Finding(
@@ -217,7 +222,11 @@ def gpu(torch: Probe, of_machine: list[str]) -> Finding:
     facts = {"usable": usable, "present": of_machine, "built_for_cuda": torch.facts.get("built_for_cuda")}
     if usable:
         return Finding(subject="GPU", status=Status.GOOD, message=f"torch can use {', '.join(usable)}.", facts=facts)
-    if of_machine and torch.facts:
+    if of_machine and torch.failure:
+        message = f"the machine has {', '.join(of_machine)}, but torch cannot be loaded, so it is not used."
+        remedy = "Mend torch first; its own line says how"
+        return Finding(subject="GPU", status=Status.NOTE, message=message, remedy=remedy, facts=facts)
+    if of_machine:
         message = f"the machine has {', '.join(of_machine)}, but this torch cannot use it; everything runs on the CPU."
         remedy = "Install a build of torch for the CUDA version of the driver, and check the driver with: nvidia-smi"
         return Finding(subject="GPU", status=Status.NOTE, message=message, remedy=remedy, facts=facts)

@@ -13,11 +13,11 @@ EXIT_OK: Final = 0
 EXIT_FOUND: Final = 1
 """A check ran to its end and found errors (`vietmer data check`, `vietmer doctor`)."""
 EXIT_USAGE: Final = 2
-"""The command line or the spec cannot be used as given."""
+"""The command line or the spec cannot be used as given; a spec that names a kind not installed is one of these."""
 EXIT_DATA: Final = 3
 """A manifest, an audio file or a transcript cannot be used."""
 EXIT_PLUGIN: Final = 4
-"""A plugin is missing, broken or offered twice."""
+"""A plugin is broken, offered twice, or missing where it is looked up directly rather than read from a spec."""
 EXIT_RUN: Final = 5
 """A run failed, or its folder cannot be used; what had been computed is kept."""
 EXIT_INTERRUPTED: Final = 130
@@ -66,7 +66,7 @@ class ProblemsError(VietmerError):
 
 
 class SpecError(ProblemsError):
-    """An experiment spec that cannot be used, with every error in it."""
+    """An experiment spec that cannot be used, with every error in it, a kind that is not installed included."""
 
     exit_code = EXIT_USAGE
 
@@ -103,3 +103,7 @@ class RunError(VietmerError):
     """A run that failed or a run folder that cannot be used."""
 
     exit_code = EXIT_RUN
+
+
+class NonFiniteError(RunError):
+    """A loss or a gradient that is not finite; the weights are not to be kept over an earlier checkpoint."""

@@ -104,21 +104,38 @@ def load_plugins(points: Iterable[EntryPoint]) -> LoadedPlugins:
     manager.add_hookspecs(hooks)
     core = Origin(name="core", distribution=CORE_DISTRIBUTION, version=_distribution_version(CORE_DISTRIBUTION))
     origins, offered, broken = [core], _register(manager, builtin, core), []
-    for point in sorted(points, key=lambda point: point.name):
-        origin = _origin(point)
+    for point, origin in _in_order(points):
         try:
+            _require_free(origin, origins)
             plugin = point.load()
             offered += _register(manager, plugin, origin)
             origins.append(origin)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a plugin that calls `sys.exit` must not end the command
             if os.environ.get(STRICT_VARIABLE):
                 raise PluginError(f"plugin `{origin.name}` of {origin} is broken: {_reason(error)}.") from error
             broken.append(BrokenPlugin(origin=origin, reason=_reason(error)))
     return LoadedPlugins(manager=manager, origins=tuple(origins), offered=tuple(offered), broken=tuple(broken))
 
 
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(". ")
+def _in_order(points: Iterable[EntryPoint]) -> list[tuple[EntryPoint, Origin]]:
+    """The entry points with their origins, by name and then by distribution, whatever order they are found in."""
+    found = [(point, _origin(point)) for point in points]
+    return sorted(found, key=lambda pair: (pair[1].name, pair[1].distribution))
+
+
+def _require_free(origin: Origin, taken: Iterable[Origin]) -> None:
+    for other in taken:
+        if other.name == origin.name:
+            raise PluginError(f"its name is that of two plugins, of {other} and of {origin}; uninstall one of them.")
+
+
+def _reason(error: BaseException) -> str:
+    said = " ".join(str(error).split()).rstrip(". ")
+    if isinstance(error, SystemExit):
+        return f"it tries to end the program, raising SystemExit({error.code!r})"
+    if isinstance(error, PluginError):
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 @cache

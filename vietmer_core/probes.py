@@ -87,10 +87,14 @@ def probe(source: str, *, seconds: float = SECONDS) -> Probe:
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
-        return Probe(facts={}, failure=f"it did not finish within {seconds:g} s")
+        return Probe(facts={}, failure=_too_slow(seconds))
     if done.returncode:
         return Probe(facts={}, failure=_last_words(done.returncode, done.stderr))
     return Probe(facts=json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def _too_slow(seconds: float) -> str:
+    return f"it did not finish within {seconds:g} s"
 
 
 def _last_words(code: int, stderr: str) -> str:
@@ -100,18 +104,22 @@ def _last_words(code: int, stderr: str) -> str:
     return lines[-1].rstrip(".") if lines else f"the interpreter left with code {code}"
 
 
-def broken_requirements(*, seconds: float = SECONDS) -> list[str]:
-    """The lines of `pip check` about the distributions that VietMER stands on; none where there is no pip."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "check"],
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-    )
+def broken_requirements(*, seconds: float = SECONDS) -> Probe:
+    """The lines of `pip check` about the distributions that VietMER stands on, as `broken`; none without pip."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "check"],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        return Probe(facts={}, failure=_too_slow(seconds))
     ours = ("vietmer-", "torch ", "torchaudio ", "torchvision ")
-    return [line.strip() for line in done.stdout.splitlines() if line.startswith(ours)] if done.returncode else []
+    lines = [line.strip() for line in done.stdout.splitlines() if line.startswith(ours)]
+    return Probe(facts={"broken": lines if done.returncode else []})
 
 
 def gpus_of_machine() -> list[str]:

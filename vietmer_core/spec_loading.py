@@ -19,6 +19,8 @@ def load_spec(
 ) -> ExperimentSpec:
     """Read, compose and validate an experiment.
 
+    A kind that is not installed, or is offered twice, is an error of the spec like any other.
+
     Args:
         paths: YAML or TOML files, the later over the earlier.
         overrides: `a.b=value` each, over the files.

@@ -1,11 +1,14 @@
 """`train`, `evaluate`, `predict` and `runs` on real files."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -13,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from vietmer_core.cli.main import commands
 from vietmer_core.errors import EXIT_FOUND, DataError, DataProblemsError, RunError
-from vietmer_core.evaluation.metrics import score
+from vietmer_core.evaluation.metrics import macro_f1, score
 from vietmer_core.training.run_folder import RunFolder
 
 
@@ -79,8 +82,9 @@ def test_evaluate_scores_what_the_predictions_say(workplace: Path) -> None:
 
 def test_evaluate_names_a_split_that_the_spec_lacks(workplace: Path) -> None:
     run = trained(workplace)
-    with pytest.raises(RunError, match="has no split `tset`; it has: train, valid, test"):
-        vietmer("evaluate", run, "--split", "tset")
+    for name in ("tset", "channel", "splits"):
+        with pytest.raises(RunError, match=f"has no split `{name}`; it has: train, valid, test"):
+            vietmer("evaluate", run, "--split", name)
 
 
 def test_predict_one_file_is_what_evaluate_predicts(workplace: Path) -> None:
@@ -181,18 +185,12 @@ def test_runs_are_listed_shown_and_pruned(workplace: Path) -> None:
         vietmer("runs", "show", runs[0])
 
 
-def test_every_fusion_and_pooler_trains(workplace: Path) -> None:
-    for fusion in ("late", "text_only", "audio_only"):
-        for pooler in ("mean", "attn"):
-            run = trained(
-                workplace,
-                workplace / "spec.yaml",
-                *("--set", f"fusion={{kind: {fusion}, dim: 8}}"),
-                *("--set", f"pooler={pooler}"),
-                *("--set", "training.epochs=1"),
-                *("--set", f"name={fusion.replace('_', '-')}-{pooler}"),
-            )
-            assert (run / "checkpoints" / "best.pt").is_file()
+@pytest.mark.parametrize("fusion", ["late", "text_only", "audio_only"])
+@pytest.mark.parametrize("pooler", ["mean", "attn"])
+def test_every_fusion_and_pooler_trains(workplace: Path, fusion: str, pooler: str) -> None:
+    settings = (f"fusion={{kind: {fusion}, dim: 8}}", f"pooler={pooler}", "training.epochs=1")
+    run = trained(workplace, workplace / "spec.yaml", *(word for change in settings for word in ("--set", change)))
+    assert 0 <= json.loads(vietmer("evaluate", run, "--json").output)["macro_f1"] <= 1
 
 
 def test_an_encoder_that_the_fusion_does_not_read_is_not_built(workplace: Path) -> None:
@@ -233,4 +231,51 @@ def test_options_that_belong_to_another_kind_of_file_are_refused(workplace: Path
     assert vietmer("predict", run, wav, "--channel", "left").exit_code == 2
     assert vietmer("predict", run, wav, "--device", "tpu").exit_code == 2
     assert vietmer("train").exit_code == 2
-    assert vietmer("train", "--resume", run, "--set", "seed=1").exit_code == 2
+    for option in (["--set", "seed=1"], ["--check"], ["--runs", "elsewhere"]):
+        assert vietmer("train", "--resume", run, *option).exit_code == 2
+
+
+def test_impossible_bounds_are_named_and_not_the_file(workplace: Path) -> None:
+    run = trained(workplace, workplace / "spec.yaml", "--set", "training.epochs=1")
+    wav = "corpus/audio/test_00.wav"
+    with pytest.raises(DataError, match="`start` must be a number of seconds from 0, but is -1"):
+        vietmer("predict", run, wav, "--start", "-1")
+    with pytest.raises(DataError, match="`end` must be a number of seconds from 0, but is nan"):
+        vietmer("predict", run, wav, "--end", "nan")
+    with pytest.raises(DataError, match=r"`end` must be after `start`, but is 0\.1"):
+        vietmer("predict", run, wav, "--start", "0.2", "--end", "0.1")
+
+
+def test_the_best_validation_predictions_are_kept_by_training(workplace: Path) -> None:
+    run = trained(workplace)
+    lines = (run / "predictions" / "valid.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    truth, predicted = ([("angry", "sad").index(row[key]) for row in rows] for key in ("label", "predicted"))
+    best = RunFolder(run).read_status()["best"]["macro_f1"]
+    assert macro_f1(np.array(truth), np.array(predicted)) == pytest.approx(best)
+
+
+def test_one_long_transcript_is_not_cut_silently(workplace: Path) -> None:
+    run = trained(workplace, workplace / "spec.yaml", "--set", "text.max_tokens=4", "--set", "training.epochs=1")
+    said = vietmer("predict", run, "--transcript", "một hai ba bốn năm sáu bảy")
+    assert "3 tokens were left out" in said.output
+    assert json.loads(vietmer("predict", run, "--transcript", "một hai ba bốn năm", "--json").output)["tokens_cut"] == 1
+
+
+def test_prune_touches_only_runs_that_have_ended(workplace: Path) -> None:
+    run = trained(workplace, workplace / "spec.yaml", "--set", "training.epochs=1")
+    under_way = trained(workplace, workplace / "spec.yaml", "--set", "training.epochs=1", "--set", "name=under-way")
+    folder = RunFolder(under_way)
+    folder.write_json("status.json", {**folder.read_status(), "outcome": "running", "process": os.getpid()})
+    mine = workplace / "runs" / "mine"
+    mine.mkdir()
+    (mine / "spec.yaml").write_text("labels: [a, b]", encoding="utf-8")
+    damaged = workplace / "runs" / "damaged"
+    shutil.copytree(run, damaged)
+    (damaged / "status.json").write_text("[]", encoding="utf-8")
+    (workplace / "runs" / "nowhere").symlink_to(workplace / "gone")
+    outcomes = {Path(row["run"]).name: row["outcome"] for row in json.loads(vietmer("runs", "list", "--json").output)}
+    assert outcomes == {run.name: "finished", under_way.name: "running", "damaged": "damaged"}
+    assert vietmer("runs", "prune", "--keep", "0", "--yes").exit_code == 0
+    left = sorted(path.name for path in (workplace / "runs").iterdir())
+    assert left == sorted(["mine", "nowhere", "damaged", under_way.name])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.optim import AdamW
 
 from vietmer_core.errors import DataError, RunError
 from vietmer_core.hooks import hookimpl
@@ -130,3 +131,68 @@ def test_a_fault_in_the_middle_keeps_what_was_computed_and_the_run_resumes(workp
     assert finish.outcome == "finished"
     expected, found = final_weights(unbroken), final_weights(resumed)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+class SpoilGradient:
+    """An observer that makes the next gradient infinite, through a hook on a parameter of the model."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self.armed = False
+
+    @hookimpl
+    def end_step(self, step: StepRecord) -> None:
+        self.armed = step.step == self._step
+
+
+def test_a_gradient_that_is_not_finite_never_reaches_a_checkpoint(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil = SpoilGradient(4)
+    step = AdamW.zero_grad
+
+    def zero_grad(self: AdamW, set_to_none: bool = True) -> None:  # the signature of torch
+        step(self, set_to_none=set_to_none)
+        if spoil.armed:
+            weight = self.param_groups[0]["params"][0]
+            weight.register_hook(lambda gradient: gradient * torch.inf)
+
+    monkeypatch.setattr(AdamW, "zero_grad", zero_grad)
+    spec = load_spec([workplace / "spec.yaml"])
+    with pytest.raises(RunError, match="the gradient must be finite"):
+        start_run(spec, root=workplace / "runs", observers=[spoil])
+    (run,) = (workplace / "runs").iterdir()
+    state = torch.load(RunFolder(run).last_checkpoint, weights_only=True)
+    assert state["progress"]["step"] == 3, "the checkpoint at the end of the first epoch stays"
+    assert all(torch.isfinite(weight).all() for weight in state["model"].values())
+
+
+def test_a_run_under_way_is_not_continued_by_another(workplace: Path) -> None:
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", observers=[StopAfter(1)])
+    folder.write_json("status.json", {**folder.read_status(), "outcome": "running", "process": os.getpid()})
+    with pytest.raises(RunError, match="the run is under way in process"):
+        resume_run(folder.path)
+
+
+def test_the_count_of_cut_transcripts_survives_a_stop(workplace: Path) -> None:
+    spec = load_spec([workplace / "spec.yaml"], ["text.max_tokens=4", "training.epochs=1"])
+    folder, finish = start_run(spec, root=workplace / "runs", observers=[StopAfter(2)])
+    assert finish.transcripts_cut == 8
+    _, finish = resume_run(folder.path)
+    assert finish.transcripts_cut == 12
+
+
+def test_a_checkpoint_of_another_model_is_one_sentence(workplace: Path) -> None:
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", observers=[StopAfter(1)])
+    text = folder.spec_path.read_text(encoding="utf-8")
+    folder.spec_path.write_text(text.replace("hidden_dims:\n  - 8", "hidden_dims:\n  - 4"), encoding="utf-8")
+    with pytest.raises(RunError, match="the checkpoint does not fit the run's spec"):
+        resume_run(folder.path)
+
+
+def test_a_damaged_line_of_the_metrics_is_named(workplace: Path) -> None:
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", observers=[StopAfter(2)])
+    text = folder.metrics_path.read_text(encoding="utf-8")
+    folder.metrics_path.write_text("{oops}\n" + text, encoding="utf-8")
+    with pytest.raises(RunError, match=r"metrics\.jsonl:1: is not JSON"):
+        resume_run(folder.path)

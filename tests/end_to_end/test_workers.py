@@ -1,7 +1,10 @@
 """The loader in processes of its own: the same batches and weights under `spawn` as under `fork` as without."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,31 @@ def test_a_fault_in_a_worker_is_one_sentence(workplace: Path) -> None:
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
     assert "train.jsonl:6" in done.stderr
+
+
+def test_ctrl_c_to_the_whole_group_leaves_a_run_that_resumes(workplace: Path) -> None:
+    """As a terminal sends it: to the workers too, here while those of the validation split are starting."""
+    alone = train_in_a_process(workplace, "alone")
+    command = [sys.executable, "-c", "from vietmer_core.cli.main import app; app()", "train"]
+    settings = ["spec.yaml", "--runs", "stopped", "--set", "loader.workers=1", "--set", "loader.start_method=spawn"]
+    process = subprocess.Popen(
+        [*command, *settings], cwd=workplace, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        steps = [line for path in workplace.glob("stopped/*/metrics.jsonl") for line in path.read_text().splitlines()]
+        if len(steps) >= 3:
+            break
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 130, said.decode()
+    assert b"Traceback" not in said
+    (run,) = (workplace / "stopped").iterdir()
+    done = subprocess.run(
+        [*command, "--resume", str(run)], cwd=workplace, capture_output=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, torch.Tensor] = torch.load(RunFolder(run).last_checkpoint, weights_only=True)["model"]
+    assert all(torch.equal(alone[name], found[name]) for name in alone)

@@ -165,6 +165,15 @@ def test_a_gpu_that_torch_cannot_use_is_a_note(facts: Mapping[str, Any], machine
     assert bool(found.remedy) == (status is Status.NOTE)
 
 
+def test_a_gpu_beside_a_torch_that_cannot_be_loaded_is_a_note() -> None:
+    broken = Probe(facts={}, failure="OSError: libtorch_cuda.so: cannot open shared object file")
+    found = doctor.gpu(broken, ["Good GPU"])
+    assert found.status is Status.NOTE
+    assert found.message == "the machine has Good GPU, but torch cannot be loaded, so it is not used."
+    assert found.remedy
+    assert doctor.gpu(broken, []).status is Status.GOOD  # torch has a finding of its own
+
+
 def test_more_threads_than_cores_are_a_note() -> None:
     cores = doctor.usable_cores()
     assert doctor.threads(Probe(facts={"threads": cores})).status is Status.GOOD
@@ -174,10 +183,25 @@ def test_more_threads_than_cores_are_a_note() -> None:
 
 
 def test_requirements_that_are_not_met_are_a_problem() -> None:
-    assert doctor.requirements([]).status is Status.GOOD
+    assert doctor.requirements(Probe(facts={"broken": []})).status is Status.GOOD
     line = "vietmer-core 0.1.0 has requirement torch>=2.11, but you have torch 2.9.0."
-    found = doctor.requirements([line])
+    found = doctor.requirements(Probe(facts={"broken": [line]}))
     assert (found.status, found.message) == (Status.PROBLEM, line)
+
+
+def test_requirements_that_cannot_be_checked_in_time_are_a_note() -> None:
+    checked = probes.broken_requirements(seconds=0.001)
+    assert checked == Probe(facts={}, failure="it did not finish within 0.001 s")
+    found = doctor.requirements(checked)
+    assert found.status is Status.NOTE
+    assert "it did not finish within 0.001 s, so no declared requirement was checked." in found.message
+    assert found.remedy.endswith("python -m pip check")
+
+
+def test_the_requirements_of_this_environment_are_read() -> None:
+    found = probes.broken_requirements()
+    assert found.failure == ""
+    assert isinstance(found.facts["broken"], list)
 
 
 def test_the_tested_versions_are_those_of_the_constraints() -> None:

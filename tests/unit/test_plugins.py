@@ -43,6 +43,9 @@ FAULTS = {
     "missing import": ("import quux_is_nowhere", "ModuleNotFoundError: No module named 'quux_is_nowhere'"),
     "syntax": ("def broken(:", "SyntaxError"),
     "library": ("raise OSError('libtorch.so: undefined symbol')", "OSError: libtorch.so: undefined symbol"),
+    "leaves": ("import sys\nsys.exit('no licence')", "it tries to end the program, raising SystemExit('no licence')"),
+    "hook leaves": (instead("raise SystemExit"), "it tries to end the program, raising SystemExit(None)"),
+    "says nothing": ("assert False", "AssertionError"),
     "hook fails": (instead("raise RuntimeError('in the hook')"), "in the hook"),
     "no list": (instead("return 7"), "TypeError"),
     "no component": (instead("return ['pooler']"), "must return components"),
@@ -59,15 +62,18 @@ class Site:
         self.folder = folder
         self.monkeypatch = monkeypatch
 
-    def install(self, name: str, source: str) -> EntryPoint:
-        module = f"site_plugin_{name.replace('-', '_')}"
+    def install(self, name: str, source: str, *, distribution: str = "") -> EntryPoint:
+        """Install a plugin, of the distribution `dist-<name>` unless another is named."""
+        distribution = distribution or f"dist-{name}"
+        module = f"site_plugin_{distribution.removeprefix('dist-').replace('-', '_')}"
         self.monkeypatch.delitem(sys.modules, module, raising=False)
         (self.folder / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
         info = self.folder / f"{module}-3.1.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dist-{name}\nVersion: 3.1\n", encoding="utf-8")
+        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 3.1\n"
+        (info / "METADATA").write_text(metadata, encoding="utf-8")
         (info / "entry_points.txt").write_text(f"[vietmer]\n{name} = {module}\n", encoding="utf-8")
-        (point,) = entry_points(group="vietmer", name=name)
+        (point,) = [point for point in entry_points(group="vietmer", name=name) if point.module == module]
         return point
 
 
@@ -137,10 +143,39 @@ def test_the_order_of_plugins_is_that_of_their_names(site: Site) -> None:
     assert [origin.name for origin in load_plugins(points).origins] == ["core", "abe", "zoe"]
 
 
-def test_two_entry_points_of_one_name_are_reported(site: Site) -> None:
-    first = site.install("twin", OBSERVER)
-    loaded = load_plugins([first, first])
-    assert "twin" in loaded.broken[0].reason
+TWINS = "its name is that of two plugins, of dist-a 3.1 and of dist-b 3.1; uninstall one of them"
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_two_distributions_with_one_name_are_both_named(site: Site, swapped: bool) -> None:  # noqa: FBT001  # a parameter
+    points = [site.install("twin", GOOD, distribution=name) for name in ("dist-a", "dist-b")]
+    loaded = load_plugins(reversed(points) if swapped else points)
+    (record,) = loaded.broken
+    assert (str(record.origin), record.reason) == ("dist-b 3.1", TWINS)
+    assert kinds(loaded, "dist-a") == ["good"]
+    assert "site_plugin_b" not in sys.modules  # refused before it is imported
+
+
+def test_two_distributions_with_one_name_are_an_error_where_the_strict_variable_is_set(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = [site.install("twin", OBSERVER, distribution=name) for name in ("dist-a", "dist-b")]
+    monkeypatch.setenv(STRICT_VARIABLE, "1")
+    with pytest.raises(PluginError) as caught:
+        load_plugins(points)
+    assert str(caught.value) == f"plugin `twin` of dist-b 3.1 is broken: {TWINS}."
+
+
+def test_no_plugin_can_take_the_name_of_the_core(site: Site) -> None:
+    (record,) = load_plugins([site.install("core", OBSERVER)]).broken
+    assert record.reason.endswith("and of dist-core 3.1; uninstall one of them")
+
+
+def test_the_name_of_a_broken_plugin_is_free(site: Site) -> None:
+    sources = {"dist-a": FAULTS["library"][0], "dist-b": GOOD}
+    loaded = load_plugins([site.install("twin", source, distribution=name) for name, source in sources.items()])
+    assert [str(plugin.origin) for plugin in loaded.broken] == ["dist-a 3.1"]
+    assert kinds(loaded, "dist-b") == ["good"]
 
 
 def test_no_installed_plugin_is_broken() -> None:

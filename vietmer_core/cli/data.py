@@ -22,8 +22,9 @@ DEFAULT_LABEL_FIELD: Final = "emotion"
 REQUIREMENTS: Final = ("audio", "text", "label")
 
 CHECK_EXIT_CODES: Final = (
-    "Exit codes: 0 no errors (warnings or none); 1 errors were found; 2 the command line or the spec cannot be used; "
-    "4 the spec names a plugin that is missing or broken; 130 interrupted."
+    "Exit codes: 0 no errors (warnings or none); 1 errors were found; 2 the command line or the spec cannot be used, "
+    "for example since it names a kind that is not installed; 4 `--spec` is given, a plugin is broken and "
+    "VIETMER_STRICT_PLUGINS is set; 130 interrupted."
 )
 STATS_EXIT_CODES: Final = (
     "Exit codes: 0 done; 2 the command line cannot be used; 3 a manifest cannot be used or the picture cannot be "

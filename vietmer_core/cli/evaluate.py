@@ -48,6 +48,7 @@ def evaluate(
 def show_scores(console: "Console", evaluation: "Evaluation") -> None:
     """Print the headline scores, the table by class and the confusion matrix."""
     scores, interval = evaluation.scores, evaluation.macro_f1_interval
+    unknown = evaluation.num_unknown_speakers
     speakers = "1 speaker" if interval.num_clusters == 1 else f"{interval.num_clusters} speakers"
     console.print(f"{evaluation.split} split, {scores.num_utterances} utterances, {speakers}")
     if evaluation.split == "valid":
@@ -57,7 +58,10 @@ def show_scores(console: "Console", evaluation: "Evaluation") -> None:
     for name in ("macro_f1", "balanced_accuracy", "accuracy", "weighted_f1", "loss"):
         note = f"  {interval.level:.0%} interval by speaker {interval}" if name == "macro_f1" else ""
         console.print(f"  {name:<18} {scores.summary[name]:.3f}{note}", markup=False)
-    if interval.is_too_narrow:
+    if unknown:
+        note = f"  {unknown} utterances have no speaker; each counts as one: the interval is too narrow."
+        console.print(note, soft_wrap=True)
+    elif interval.is_too_narrow:
         console.print(f"  {speakers} are too few for the interval: take it as narrower than the truth.", soft_wrap=True)
     if cut := evaluation.predictions.tokens_cut:
         note = f"  {len(cut)} transcripts were too long for the text encoder; {sum(cut.values())} tokens were left out."

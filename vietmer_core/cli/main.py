@@ -1,5 +1,6 @@
 """The command `vietmer`: registers the sub-commands and turns a user's mistake into one sentence and an exit code."""
 
+import codecs
 import sys
 from typing import Final
 
@@ -27,8 +28,17 @@ commands.command("doctor")(doctor.show_doctor)
 
 def app() -> None:
     """Run the command line; the sentence of a `VietmerError` goes to standard error, never a traceback."""
+    _write_utf8()
     try:
         commands()
     except VietmerError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
+
+
+def _write_utf8() -> None:
+    """Make standard output and error UTF-8 where they are not, so that no letter or bar ends a command."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None and codecs.lookup(stream.encoding).name != "utf-8":
+            reconfigure(encoding="utf-8", errors="replace")

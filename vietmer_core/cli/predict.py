@@ -52,13 +52,20 @@ def predict(
 
 def _show(prediction: "Prediction", *, as_json: bool) -> None:
     if as_json:
-        row = {"predicted": prediction.label, "probabilities": prediction.probabilities, "reason": prediction.reason}
+        row: dict[str, Any] = {
+            "predicted": prediction.label,
+            "probabilities": prediction.probabilities,
+            "reason": prediction.reason,
+        }
+        row |= {"tokens_cut": prediction.tokens_cut} if prediction.tokens_cut else {}
         typer.echo(json.dumps(row, ensure_ascii=False))
         return
     if prediction.label is None:
         typer.echo(f"no prediction: {prediction.reason}")
         return
     typer.echo(prediction.label)
+    if prediction.tokens_cut:
+        typer.echo(f"  the transcript was too long for the text encoder; {prediction.tokens_cut} tokens were left out")
     width = max(map(len, prediction.probabilities))
     for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
         typer.echo(f"  {label:<{width}}  {probability:.3f}  {'█' * round(30 * probability)}")

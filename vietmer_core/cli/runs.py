@@ -79,10 +79,11 @@ def prune_runs(
     failed: Annotated[bool, typer.Option("--failed", help="Remove every run that failed, and no other.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
-    """Remove old or failed runs; a run under way is never touched."""
+    """Remove old or failed runs; one under way, or whose status is damaged, is never touched."""
     from vietmer_core.training.run_folder import find_runs, remove_run
 
-    found = [(folder, status) for folder, status in find_runs(root) if status.get("outcome") != "running"]
+    ended = ("finished", "stopped_early", "interrupted", "failed", "killed")
+    found = [(folder, status) for folder, status in find_runs(root) if status.get("outcome") in ended]
     doomed = [folder for folder, status in found if status.get("outcome") == "failed"] if failed else None
     if doomed is None:
         doomed = [folder for folder, _ in found[: max(0, len(found) - keep)]]

@@ -27,8 +27,8 @@ def train(
     if (resume is None) == (not specs):
         raise typer.BadParameter("give spec files, or `--resume RUN`, exactly one of them.")
     if resume is not None:
-        if overrides:
-            raise typer.BadParameter("`--set` cannot change a run that continues; start a new one.")
+        if overrides or check or runs != DEFAULT_RUNS:
+            raise typer.BadParameter("`--set`, `--check` and `--runs` belong to a new run, not to one that continues.")
         _resume(resume)
         return
     from vietmer_core.spec_loading import load_spec

@@ -1,7 +1,9 @@
 """torch's loader over a split, with sentences instead of worker tracebacks."""
 
+import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, final
 
 import attrs
@@ -12,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from vietmer_core.batch import Batch
 from vietmer_core.data.dataset import Sample, UtteranceDataset, collate
 from vietmer_core.data.sizes import UtteranceSizes
-from vietmer_core.errors import DataError
+from vietmer_core.errors import AssemblyError, DataError, RunError
 from vietmer_core.spec import LoaderSpec
 
 
@@ -67,12 +69,38 @@ def _ignore_interrupt(worker: int) -> None:  # noqa: ARG001  # torch passes the 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Ctrl-C waits: a worker that starts inside inherits this, long before it can ask for it itself.
+
+    A terminal sends Ctrl-C to all processes of a run, and a spawned worker needs seconds to import torch.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def make_loader(
     dataset: UtteranceDataset, batches: Iterable[list[int]], *, loader: LoaderSpec, seed: int, pin_memory: bool
 ) -> DataLoader[Any]:
-    """A loader with a generator of its own, so that its seeds do not disturb the model's random numbers."""
+    """A loader with a generator of its own, so that its seeds do not disturb the model's random numbers.
+
+    Raises:
+        AssemblyError: if this system cannot start workers in the way asked for.
+    """
     started: dict[str, Any] = {}
     if loader.workers:
+        usable = multiprocessing.get_all_start_methods()
+        if loader.start_method not in usable:
+            raise AssemblyError(
+                f"`loader.start_method` must be one of {', '.join(usable)} on this system, but is "
+                f"`{loader.start_method}` instead."
+            )
         started = {"multiprocessing_context": loader.start_method, "persistent_workers": True}
     return DataLoader(
         GuardedDataset(dataset),
@@ -107,13 +135,30 @@ def iterate(
         loader: Made by `make_loader`.
         on_fault: Takes each utterance that cannot be prepared; may raise or count it.
         on_cut: Takes the tokens cut from the transcripts of a batch, by the position of the utterance in its split.
+
+    Raises:
+        RunError: if a worker ends unexpectedly.
     """
-    for loaded in loader:
+    for loaded in _draws(loader):
         on_cut(loaded.tokens_cut)
         for fault in loaded.faults:
             on_fault(fault)
         if loaded.batch is not None:
             yield loaded.batch
+
+
+def _draws(loader: DataLoader[Any]) -> Iterator[Loaded]:
+    try:
+        with _interrupts_blocked():
+            draws = iter(loader)
+        yield from draws
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise RunError(
+            "a process of the loader ended unexpectedly, often for want of memory. Lower `loader.workers` or "
+            f"`loader.cache_mib`. It said: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def evaluation_batches(sizes: UtteranceSizes, *, batch_size: int) -> list[list[int]]:

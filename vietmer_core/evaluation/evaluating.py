@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vietmer_core.assembly import part_seed
+from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.splits import open_split
 from vietmer_core.errors import RunError
@@ -27,6 +28,11 @@ class Evaluation:
     predictions: Predictions
     manifest: Manifest
 
+    @property
+    def num_unknown_speakers(self) -> int:
+        """Utterances whose speaker is unknown; each counts as a speaker of its own in the interval."""
+        return int((self.manifest.speakers.codes[self.predictions.indices] < 0).sum())
+
 
 def speaker_clusters(manifest: Manifest) -> NDArray[np.int64]:
     """The speaker of each utterance as a number; every utterance of an unknown speaker is a cluster of its own."""
@@ -43,7 +49,7 @@ def evaluate_run(run: TrainedRun, split: str, *, on_batch: Callable[[int], None]
         RunError: if the spec of the run names no such split.
         VietmerError: if the split cannot be read.
     """
-    if getattr(run.spec.data, split, None) is None:
+    if split not in dict(run.spec.data.splits()):
         named = ", ".join(name for name, _ in run.spec.data.splits())
         raise RunError(f"{run.folder.path}: the run's spec has no split `{split}`; it has: {named}.")
     manifest = open_split(run.spec, split, run.catalogue)
@@ -71,8 +77,10 @@ def evaluate_run(run: TrainedRun, split: str, *, on_batch: Callable[[int], None]
 def _write(run: TrainedRun, evaluation: Evaluation) -> None:
     rows = prediction_rows(evaluation.predictions, evaluation.manifest, run.spec.labels)
     write_rows(run.folder.predictions_path(evaluation.split), rows)
+    content = run.spec.data.fingerprint == "content"
     scores = {
         "split": evaluation.split,
+        "data": split_fingerprint(evaluation.manifest, content=content),
         "epoch": run.epoch,
         **evaluation.scores.as_json(),
         "macro_f1_interval": attrs.asdict(evaluation.macro_f1_interval),

@@ -1,5 +1,6 @@
 """Emotions of unlabelled speech: one file, or every row of a manifest."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -29,11 +30,13 @@ class Prediction:
         label: The most probable label, or None where the model abstains.
         probabilities: Of each label, in the order of the label space; empty where it abstains.
         reason: Why it abstains; empty otherwise.
+        tokens_cut: Tokens left out of a transcript that was too long for the text encoder.
     """
 
     label: str | None
     probabilities: dict[str, float]
     reason: str = ""
+    tokens_cut: int = 0
 
 
 def predict_utterance(
@@ -58,9 +61,12 @@ def predict_utterance(
     Raises:
         DataError: if the audio cannot be read or has no frame.
     """
+    _check_bounds(start, end)
     text = audio = None
+    cut = 0
     if run.frontends.text is not None:
         text = prepare_text(run.frontends.text, transcript)
+        cut = run.frontends.text.tokens_cut(transcript or "")
     if run.frontends.audio is not None:
         waveform = torch.zeros(0)
         if wav_path is not None:
@@ -75,7 +81,15 @@ def predict_utterance(
     with torch.inference_mode():
         probabilities = run.model(batch.to(run.device)).double().softmax(dim=-1)[0].tolist()
     named = dict(zip(run.spec.labels, probabilities, strict=True))
-    return Prediction(label=max(named, key=lambda label: named[label]), probabilities=named)
+    return Prediction(label=max(named, key=lambda label: named[label]), probabilities=named, tokens_cut=cut)
+
+
+def _check_bounds(start: float | None, end: float | None) -> None:
+    for name, value in (("start", start), ("end", end)):
+        if value is not None and not 0 <= value < math.inf:
+            raise DataError(f"`{name}` must be a number of seconds from 0, but is {value} instead.")
+    if start is not None and end is not None and end <= start:
+        raise DataError(f"`end` must be after `start`, but is {end} with a start of {start} instead.")
 
 
 def _nothing_to_read(run: TrainedRun) -> str:

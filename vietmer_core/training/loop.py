@@ -10,9 +10,9 @@ import torch
 
 from vietmer_core.assembly import count_parameters, part_seed
 from vietmer_core.data.loader import iterate
-from vietmer_core.errors import RunError, VietmerError
+from vietmer_core.errors import NonFiniteError, RunError, VietmerError
 from vietmer_core.evaluation.metrics import score
-from vietmer_core.evaluation.predictions import predict_split
+from vietmer_core.evaluation.predictions import predict_split, prediction_rows, write_rows
 from vietmer_core.records import EpochRecord, FinishRecord, RunRecord, StepRecord
 from vietmer_core.training.checkpoint import Progress, save_checkpoint
 from vietmer_core.training.experiment import Experiment
@@ -60,8 +60,8 @@ class TrainingLoop:
     def run(self, observers: list[object]) -> FinishRecord:
         """Train to the end, to an early stop, or to Ctrl-C."""
         with observing(self._manager, observers), Interrupts() as interrupts:
-            tell(self._manager, "start_run", run=self._run_record())
             try:
+                tell(self._manager, "start_run", run=self._run_record())
                 finish = self._finish(self._epochs(interrupts))
             except BaseException as error:
                 self._fail(error)
@@ -71,7 +71,7 @@ class TrainingLoop:
 
     def _fail(self, error: BaseException) -> None:
         """Keep what has been computed: a user's mistake leaves the run between two steps, from which it resumes."""
-        if isinstance(error, VietmerError) and self._progress.step:
+        if isinstance(error, VietmerError) and not isinstance(error, NonFiniteError) and self._progress.step:
             with suppress(RunError):  # a full disk has stopped the run already
                 self._save(self._folder.last_checkpoint)
         outcome: Literal["interrupted", "failed"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
@@ -122,9 +122,10 @@ class TrainingLoop:
         value = metrics[self._training.monitor]
         is_best = self._is_better(value)
         if is_best:
-            progress.best_value, progress.best_epoch, progress.epochs_since_best = value, epoch, 0
             weights = experiment.model.state_dict()
             save_checkpoint(self._folder.best_checkpoint, {"model": weights, "epoch": epoch, "metrics": metrics})
+            write_rows(self._folder.predictions_path("valid"), prediction_rows(found, experiment.valid, labels))
+            progress.best_value, progress.best_epoch, progress.epochs_since_best = value, epoch, 0
         else:
             progress.epochs_since_best += 1
         record = EpochRecord(
@@ -156,6 +157,7 @@ class TrainingLoop:
             "schedule": self._schedule.state_dict(),
             "batches": self._experiment.batches.state_dict(),
             "progress": attrs.asdict(attrs.evolve(self._progress, seconds=self._seconds())),
+            "cut": self._cut,
             "random": {"cpu": torch.get_rng_state()},
         }
         if self._experiment.device.type == "cuda":
@@ -169,11 +171,16 @@ class TrainingLoop:
             old.unlink()
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._experiment.model.load_state_dict(state["model"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._schedule.load_state_dict(state["schedule"])
-        self._experiment.batches.load_state_dict(state["batches"])
-        self._progress = Progress(**state["progress"])
+        try:
+            self._experiment.model.load_state_dict(state["model"])
+            self._optimiser.load_state_dict(state["optimiser"])
+            self._schedule.load_state_dict(state["schedule"])
+            self._experiment.batches.load_state_dict(state["batches"])
+            self._progress, self._cut = Progress(**state["progress"]), dict(state["cut"])
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
+            detail = " ".join(str(error).split())[:200]
+            path = self._folder.last_checkpoint
+            raise RunError(f"{path}: the checkpoint does not fit the run's spec: {detail}. Train anew.") from None
         torch.set_rng_state(state["random"]["cpu"].cpu())
         if "cuda" in state["random"] and self._experiment.device.type == "cuda":
             torch.cuda.set_rng_state(state["random"]["cuda"].cpu(), self._experiment.device)

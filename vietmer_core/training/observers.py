@@ -101,7 +101,7 @@ class StatusFile:
     @hookimpl
     def end_epoch(self, epoch: EpochRecord) -> None:
         """An epoch is done."""
-        values: dict[str, Any] = {"epoch": epoch.epoch, "step": epoch.step}
+        values: dict[str, Any] = {"epoch": epoch.epoch + 1, "step": epoch.step}
         if epoch.is_best:
             values |= {"best_epoch": epoch.epoch, "best": dict(epoch.valid_metrics)}
         self._write(**values)

@@ -24,6 +24,7 @@ import yaml
 from vietmer_core.errors import RunError
 
 STATUS_FILE: Final = "status.json"
+RUN_FILES: Final = ("spec.yaml", "provenance.json")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -83,8 +84,9 @@ class RunFolder:
         """
         if not path.is_dir():
             raise RunError(f"{path}: there is no such run folder. `vietmer runs list` shows those that exist.")
-        if not (path / "spec.yaml").is_file():
-            raise RunError(f"{path}: holds no run, since it has no `spec.yaml`. Give the folder that `train` printed.")
+        if not _is_run(path):
+            files = " and ".join(f"`{name}`" for name in RUN_FILES)
+            raise RunError(f"{path}: holds no run, since a run has {files}. Give the folder that `train` printed.")
         return cls(path)
 
     @property
@@ -138,9 +140,11 @@ class RunFolder:
         if not path.exists():
             return {}
         try:
-            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            value = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RunError(f"{path}: cannot be read: {error}.") from None
+        if not isinstance(value, dict):
+            raise RunError(f"{path}: must hold a mapping, but holds {type(value).__name__} instead.")
         return value
 
     def read_status(self) -> dict[str, Any]:
@@ -158,9 +162,13 @@ class RunFolder:
         if not self.metrics_path.exists():
             return
         with self.metrics_path.open(encoding="utf-8") as file:
-            for line in file:
-                if line.endswith("\n"):
+            for number, line in enumerate(file, 1):
+                if not line.endswith("\n"):
+                    return
+                try:
                     yield json.loads(line)
+                except ValueError:
+                    raise RunError(f"{self.metrics_path}:{number}: is not JSON. Remove the line.") from None
 
     def keep_records_to(self, step: int) -> None:
         """Drop the records after a step, before a run continues from there."""
@@ -169,14 +177,22 @@ class RunFolder:
         write_atomically(self.metrics_path, text.encode())
 
 
+def _is_run(path: Path) -> bool:
+    return all((path / name).is_file() for name in RUN_FILES)
+
+
 def find_runs(root: Path) -> Iterator[tuple[RunFolder, dict[str, Any]]]:
-    """Every run under a folder with its status, oldest first."""
-    if not root.is_dir():
-        return
-    for path in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime):
-        if (path / "spec.yaml").is_file():
+    """Every run under a folder with its status, oldest first; one whose files are damaged has the outcome `damaged`."""
+    found = []
+    for path in root.iterdir() if root.is_dir() else ():
+        if _is_run(path):
             folder = RunFolder(path)
-            yield folder, folder.read_status()
+            try:
+                found.append((str(folder.read_json(RUN_FILES[1]).get("started")), folder, folder.read_status()))
+            except RunError:
+                found.append(("", folder, {"outcome": "damaged"}))
+    for _, folder, status in sorted(found, key=lambda run: (run[0], run[1].path.name)):
+        yield folder, status
 
 
 def remove_run(folder: RunFolder) -> None:

@@ -55,6 +55,10 @@ def resume_run(
         RunError: if it has no checkpoint, or its data has changed since it began.
     """
     folder = RunFolder.open(path)
+    status = folder.read_status()
+    if status.get("outcome") == "running":
+        where = f"process {status.get('process')} on {status.get('host')}"
+        raise RunError(f"{path}: the run is under way in {where}. If it is not, set `outcome` in its `status.json`.")
     state = load_checkpoint(folder.last_checkpoint)
     experiment = prepare(read_spec(folder), catalogue or installed_catalogue())
     began_with = folder.read_json("provenance.json").get("data", {})

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vietmer_core.batch import Batch
-from vietmer_core.errors import RunError
+from vietmer_core.errors import NonFiniteError, RunError
 from vietmer_core.model import EmotionModel
 from vietmer_core.protocols import Loss
 from vietmer_core.sequence import MaskedSequence
@@ -37,6 +37,13 @@ def padding_efficiency(batch: Batch) -> float:
     return found if found is not None else share(batch.text) or 1.0
 
 
+def _not_finite(what: str, rows: list[int]) -> NonFiniteError:
+    return NonFiniteError(
+        f"the {what} must be finite, but is not for the training utterances at positions {rows}. "
+        "Lower `training.learning_rate`, or look at those utterances."
+    )
+
+
 def take_step(
     batch: Batch,
     *,
@@ -49,21 +56,27 @@ def take_step(
     """Forward, backward, clip, step. The summed loss is divided by the number of utterances of the batch.
 
     Raises:
-        RunError: if the loss is not finite; nothing has been changed then.
+        NonFiniteError: if the loss or the gradient is not finite; no weight has been changed then.
+        RunError: if the memory does not suffice.
     """
     began = time.perf_counter()
     assert batch.labels is not None
     optimiser.zero_grad(set_to_none=True)
-    losses = loss(model(batch), batch.labels)  # (batch,)
-    if not bool(torch.isfinite(losses).all()):
-        rows = batch.indices[~torch.isfinite(losses).cpu()].tolist()
-        raise RunError(
-            f"the loss must be finite, but is not for the training utterances at positions {rows}. "
-            "Lower `training.learning_rate`, or look at those utterances."
-        )
-    (losses.sum() / len(batch)).backward()  # type: ignore[no-untyped-call]  # torch does not type it
+    try:
+        losses = loss(model(batch), batch.labels)  # (batch,)
+        if not bool(torch.isfinite(losses).all()):
+            raise _not_finite("loss", batch.indices[~torch.isfinite(losses).cpu()].tolist())
+        (losses.sum() / len(batch)).backward()  # type: ignore[no-untyped-call]  # torch does not type it
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        sizes = f"{len(batch)} utterances of up to {batch.audio.features.shape[1]} frames and "
+        sizes += f"{batch.text.features.shape[1]} tokens"
+        raise RunError(f"the memory does not suffice for a batch of {sizes}. Lower `sampler.batch_size`.") from error
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     norm = clip_grad_norm_(parameters, gradient_clip if gradient_clip is not None else math.inf)
+    if not bool(torch.isfinite(norm)):
+        raise _not_finite("gradient", batch.indices.tolist())
     rate = float(optimiser.param_groups[0]["lr"])
     optimiser.step()
     schedule.step()

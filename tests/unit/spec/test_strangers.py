@@ -146,8 +146,9 @@ def test_a_broken_plugin_is_named_where_its_kind_is_missed(offers: Offers, valid
     catalogue = Catalogue(offers, (BrokenPlugin(origin=origin, reason="ImportError: no module named quux"),))
     (found,) = said(catalogue, valid, "fusion=weave")
     assert found.endswith(
-        "Run: pip install vietmer-fusion-weave "
-        "Plugin `fusion-weave` of vietmer-fusion-weave 1.2 is broken: ImportError: no module named quux."
+        "installed: join, solo. "
+        "Plugin `fusion-weave` of vietmer-fusion-weave 1.2 is broken: ImportError: no module named quux. "
+        "Run: pip install vietmer-fusion-weave"
     )
 
 
