@@ -130,7 +130,7 @@ class LoaderSpec(Strict):
     Attributes:
         workers: Processes that read and prepare utterances; 0 does it in the training process.
         start_method: How workers start; `spawn` works everywhere, `fork` starts faster on Linux.
-        cache_mib: Memory for prepared utterances, MiB for each process; 0 keeps none.
+        cache_mib: Memory for prepared utterances, MiB for each split in each process; 0 keeps none.
     """
 
     workers: Count = 0

@@ -147,7 +147,7 @@ TWINS = "its name is that of two plugins, of dist-a 3.1 and of dist-b 3.1; unins
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_two_distributions_with_one_name_are_both_named(site: Site, swapped: bool) -> None:  # noqa: FBT001  # a parameter
+def test_two_distributions_with_one_name_are_both_named(site: Site, swapped: bool) -> None:
     points = [site.install("twin", GOOD, distribution=name) for name in ("dist-a", "dist-b")]
     loaded = load_plugins(reversed(points) if swapped else points)
     (record,) = loaded.broken
