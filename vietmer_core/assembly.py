@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-import attrs
 import torch
 from pydantic import BaseModel
 from torch import nn
@@ -14,19 +13,12 @@ from vietmer_core.catalogue import Catalogue
 from vietmer_core.components import Component, Modality, Role
 from vietmer_core.data.sizes import UtteranceSizes
 from vietmer_core.errors import AssemblyError, VietmerError
+from vietmer_core.frontends import Frontends
 from vietmer_core.model import EmotionModel
-from vietmer_core.protocols import AudioFrontend, Encoder, Fusion, Loss, Pooler, Sampler, TextFrontend
+from vietmer_core.protocols import Encoder, Fusion, Loss, Pooler, Sampler
 from vietmer_core.spec import ExperimentSpec, reads
 
 Part = TypeVar("Part")
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class Frontends:
-    """The frontends of the modalities that the model reads; None for one that it does not."""
-
-    text: TextFrontend | None
-    audio: AudioFrontend | None
 
 
 def part_seed(seed: int, part: str) -> int:

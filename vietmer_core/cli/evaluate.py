@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from vietmer_core.evaluation.evaluating import Evaluation
     from vietmer_core.evaluation.metrics import Scores
+    from vietmer_core.inference.evaluating import Evaluation
 
 
 def evaluate(
@@ -27,8 +27,8 @@ def evaluate(
     from rich.console import Console
 
     from vietmer_core.cli.progress import utterance_bar
-    from vietmer_core.evaluation.evaluating import evaluate_run
     from vietmer_core.evaluation.pictures import draw_confusion
+    from vietmer_core.inference.evaluating import evaluate_run
     from vietmer_core.inference.trained_run import TrainedRun
 
     trained = TrainedRun.load(run, device=device)

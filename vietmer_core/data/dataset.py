@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vietmer_core.assembly import Frontends
 from vietmer_core.batch import Batch, absent_sequence
 from vietmer_core.data.audio import read_segment
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.utterance import Utterance
 from vietmer_core.errors import DataError
+from vietmer_core.frontends import Frontends
 from vietmer_core.protocols import TextFrontend
 from vietmer_core.sequence import MaskedSequence, pad_rows
 

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from vietmer_core.demo.running import CUES, DemoResult, gain_of_fusion, metrics_by_epoch
 from vietmer_core.evaluation.pictures import confusion_figure
+from vietmer_core.files import write_atomically
 from vietmer_core.inference.prediction import Prediction
-from vietmer_core.training.run_folder import write_atomically
 
 COLOURS: Final = ("#4477aa", "#cc6677", "#228833")
 CUE_TITLES: Final = {"voice": "only the voice tells", "words": "only the words tell", "both": "both agree"}

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vietmer_core.assembly import part_seed
-from vietmer_core.evaluation.evaluating import Evaluation, evaluate_run, speaker_clusters
 from vietmer_core.evaluation.intervals import Interval, clustered_interval, fast_macro_f1
+from vietmer_core.inference.evaluating import Evaluation, evaluate_run, speaker_clusters
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_loading import load_spec

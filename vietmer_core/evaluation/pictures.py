@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vietmer_core.evaluation.metrics import Scores
-from vietmer_core.training.run_folder import write_atomically
+from vietmer_core.files import write_atomically
 
 
 def save_figure(figure: Figure, path: Path) -> None:

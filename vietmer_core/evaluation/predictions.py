@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 from vietmer_core.data.loader import Fault, iterate, raise_fault
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.errors import RunError
+from vietmer_core.files import write_atomically
 from vietmer_core.model import EmotionModel
-from vietmer_core.training.run_folder import write_atomically
 
 UNKNOWN = -1
 

@@ -6,10 +6,11 @@ from typing import Self
 import attrs
 import torch
 
-from vietmer_core.assembly import Frontends, build_frontends, build_model
+from vietmer_core.assembly import build_frontends, build_model
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.components import Modality
 from vietmer_core.errors import RunError
+from vietmer_core.frontends import Frontends
 from vietmer_core.model import EmotionModel
 from vietmer_core.spec import ExperimentSpec, reads
 from vietmer_core.training.checkpoint import load_checkpoint

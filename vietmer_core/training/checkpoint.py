@@ -8,7 +8,7 @@ import attrs
 import torch
 
 from vietmer_core.errors import RunError
-from vietmer_core.training.run_folder import write_atomically
+from vietmer_core.files import write_atomically
 
 FORMAT: Final = 1
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from vietmer_core.assembly import Frontends, build_frontends, build_loss, build_model, build_sampler, part_seed
+from vietmer_core.assembly import build_frontends, build_loss, build_model, build_sampler, part_seed
 from vietmer_core.catalogue import Catalogue
 from vietmer_core.data.batches import EpochBatches
 from vietmer_core.data.dataset import UtteranceDataset
@@ -16,6 +16,7 @@ from vietmer_core.data.loader import evaluation_batches, make_loader
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.splits import open_split
 from vietmer_core.errors import DataError, RunError
+from vietmer_core.frontends import Frontends
 from vietmer_core.model import EmotionModel
 from vietmer_core.protocols import Loss
 from vietmer_core.spec import ExperimentSpec

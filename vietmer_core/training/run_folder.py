@@ -10,7 +10,6 @@ evaluation/           scores, tables and pictures a split
 """
 
 import json
-import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping
@@ -22,28 +21,10 @@ import attrs
 import yaml
 
 from vietmer_core.errors import RunError
+from vietmer_core.files import write_atomically
 
 STATUS_FILE: Final = "status.json"
 RUN_FILES: Final = ("spec.yaml", "provenance.json")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a kill at any instant leaves the previous one.
-
-    Raises:
-        RunError: if the disk is full or the folder cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"{path}: cannot be written: {error.strerror or error}.") from None
 
 
 def _json(value: object) -> bytes:
