@@ -23,3 +23,18 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise RunError(f"{path}: cannot be written: {error.strerror or error}.") from None
+
+
+def check_writable(path: Path) -> None:
+    """Check, before a long computation, that its result can be written.
+
+    Raises:
+        RunError: if the folder of `path` cannot be made or written.
+    """
+    probe = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror or error}.") from None

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from vietmer_core.cli.main import commands
 from vietmer_core.demo import running
+from vietmer_core.errors import RunError
 from vietmer_core.evaluation.metrics import macro_f1
 
 pytestmark = pytest.mark.slow
@@ -82,3 +83,11 @@ def test_the_shipped_spec_names_a_model_for_each_fusion() -> None:
         spec = running.demo_spec(fusion)
         assert spec.kind("fusion") == fusion
         assert math.isclose(spec.training.learning_rate, 1e-3)
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_training(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    where = ["--report", str(tmp_path / "file" / "page.html"), "--runs", str(tmp_path / "runs")]
+    result = CliRunner().invoke(commands, ["demo", *where])
+    assert isinstance(result.exception, RunError)
+    assert not (tmp_path / "runs").exists()

@@ -1,7 +1,6 @@
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +11,6 @@ from vietmer_core.errors import EXIT_PLUGIN
 from vietmer_core.plugins import STRICT_VARIABLE
 
 COMMAND = "import sys; sys.argv[0] = 'vietmer'; from vietmer_core.cli.main import app; app()"
-SECONDS = 0.6
-"""Longest time that a light command may take, s."""
 
 
 def vietmer(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -107,19 +104,3 @@ def test_an_observer_is_listed_with_its_hooks(tmp_path: Path) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: watcher\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text("[vietmer]\nwatcher = watcher\n", encoding="utf-8")
     assert "observer `watcher` of watcher 1.0: end_epoch" in vietmer("plugins", PYTHONPATH=str(tmp_path)).stdout
-
-
-def processor_seconds(*arguments: str) -> float:
-    """What one call costs: its processor time, which other processes of a busy machine disturb little."""
-    before = os.times()
-    vietmer(*arguments)
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="the time of child processes is known on POSIX systems alone")
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins"]])
-def test_light_commands_answer_at_once(arguments: list[str]) -> None:
-    vietmer(*arguments)  # the first call may have to write byte code
-    assert statistics.median(processor_seconds(*arguments) for _ in range(7)) < SECONDS

@@ -27,7 +27,9 @@ def demo(
     from vietmer_core.cli.progress import TrainingDisplay
     from vietmer_core.demo.report import write_report
     from vietmer_core.demo.running import run_demo
+    from vietmer_core.files import check_writable
 
+    check_writable(report)
     console, display = Console(), Console(stderr=True)
     console.print("VietMER demo: Vietnamese support calls, four emotions, three models.")
     console.print(
