@@ -61,6 +61,7 @@ class Component:
         licence: Licence of the code (SPDX).
         build_frontend: Encoders only: makes the frontend that turns one utterance into one sequence.
         weights_licence: Licence of the default pretrained weights (SPDX), or None where there are none.
+        weights_licences: Licences of other known checkpoints (SPDX), by id on the hub.
         data_licence: Corpora only: licence of the data (SPDX).
         modalities: Fusions only: the modalities that it reads; an encoder of another modality is not built.
         tiny: Parameters that make the part small enough for tests.
@@ -74,6 +75,7 @@ class Component:
     licence: str
     build_frontend: Callable[..., Any] | None = None
     weights_licence: str | None = None
+    weights_licences: Mapping[str, str] = attrs.field(factory=dict)
     data_licence: str | None = None
     modalities: frozenset[Modality] = BOTH_MODALITIES
     tiny: Mapping[str, Any] = attrs.field(factory=dict)

@@ -99,6 +99,12 @@ class AssemblyError(VietmerError):
     exit_code = EXIT_USAGE
 
 
+class CheckpointError(VietmerError):
+    """A pretrained checkpoint that cannot be found, fetched, read or used."""
+
+    exit_code = EXIT_USAGE
+
+
 class RunError(VietmerError):
     """A run that failed or a run folder that cannot be used."""
 

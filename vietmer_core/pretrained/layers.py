@@ -1,0 +1,47 @@
+"""Which layer of a pretrained encoder is read: the last, one by number, or a learned weighted sum of all."""
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+
+@final
+class LayerMix(nn.Module):
+    """The output of an encoder from the states of its layers.
+
+    Args:
+        choice: `last`; a number n, 0 for what enters the first layer; or `weighted_sum`: softmax(w) over all states,
+            w learned from 0 (Peters et al. 2018, ELMo, equation 1 without its scale; Yang et al. 2021, SUPERB).
+        num_layers: Layers of the encoder; there are `num_layers + 1` states.
+
+    Raises:
+        ValueError: if the encoder has no such layer.
+    """
+
+    def __init__(self, *, choice: str | int, num_layers: int) -> None:
+        super().__init__()
+        if isinstance(choice, int) and choice > num_layers:
+            raise ValueError(
+                f"`layers` must be a layer's number from 0 to {num_layers}, `last` or `weighted_sum`, but is {choice} "
+                "instead."
+            )
+        self.choice = choice
+        self.num_layers = num_layers
+        self.weights = nn.Parameter(torch.zeros(num_layers + 1)) if choice == "weighted_sum" else None
+
+    @property
+    def layers_used(self) -> int:
+        """Layers that must be computed; those above may be left out."""
+        return self.choice if isinstance(self.choice, int) else self.num_layers
+
+    def forward(self, states: Sequence[Tensor]) -> Tensor:
+        """Mix states `(batch, time, dim)`, from what enters the first layer to the last one used; the same shape."""
+        if self.weights is None:
+            return states[-1]
+        shares = self.weights.softmax(dim=0)  # (layers + 1,)
+        total = shares[0] * states[0]
+        for share, state in zip(shares[1:], states[1:], strict=True):
+            total = total + share * state
+        return total  # (batch, time, dim)

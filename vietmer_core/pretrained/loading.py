@@ -1,0 +1,138 @@
+"""Building a transformers model from a checkpoint, strictly: every tensor of the encoder, and no stranger."""
+
+import json
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from vietmer_core.errors import CheckpointError
+from vietmer_core.pretrained.checkpoints import CONFIG_FILE, Checkpoint, quieten_libraries, weight_files
+
+
+def read_config(checkpoint: Checkpoint, *, model_types: Sequence[str]) -> dict[str, Any]:
+    """The configuration of a checkpoint as plain values.
+
+    Raises:
+        CheckpointError: if it cannot be read, or is that of another architecture.
+    """
+    path = checkpoint.folder / CONFIG_FILE
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}. Download the checkpoint again.") from None
+    found = config.get("model_type") if isinstance(config, dict) else None
+    if found not in model_types:
+        raise CheckpointError(
+            f"checkpoint `{checkpoint.record.checkpoint}` must be of architecture {' or '.join(model_types)}, but is "
+            f"{found or 'of none that it names'} instead. Choose the encoder that fits it, or another checkpoint."
+        )
+    return dict(config)
+
+
+def load_model(
+    model_class: Any,
+    checkpoint: Checkpoint,
+    *,
+    changes: Mapping[str, Any],
+    key_mapping: Mapping[str, str] | None = None,
+    may_miss: Iterable[str] = (),
+    may_have: Iterable[str] = (),
+) -> Any:
+    """A transformers model in float32 from a checkpoint, or with random weights where the record says so.
+
+    Args:
+        model_class: A `PreTrainedModel`.
+        checkpoint: What `open_checkpoint` gave.
+        changes: Values of the configuration to override, such as `{"layerdrop": 0.0}`.
+        key_mapping: From names in the files to names in the model, by regular expression.
+        may_miss: Regular expressions of tensors of the model that the files need not have.
+        may_have: Regular expressions of tensors in the files that the model need not have (heads, a decoder).
+
+    Raises:
+        CheckpointError: naming the tensors that are missing, unexpected or of another shape, or the damaged file.
+    """
+    quieten_libraries()
+    config = model_class.config_class.from_pretrained(checkpoint.folder, local_files_only=True)
+    for name, value in changes.items():
+        setattr(config, name, value)
+    config.dtype = torch.float32
+    if checkpoint.record.weights == "random":
+        return model_class(config)
+    with _silent():
+        model, found = _read(model_class, checkpoint, config, key_mapping)
+    _require_complete(checkpoint, found, may_miss=tuple(may_miss), may_have=tuple(may_have))
+    return model
+
+
+def _read(model_class: Any, checkpoint: Checkpoint, config: Any, key_mapping: Mapping[str, str] | None) -> Any:
+    files = weight_files(checkpoint.folder)
+    try:
+        return model_class.from_pretrained(
+            checkpoint.folder,
+            config=config,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=files[0].suffix == ".safetensors",
+            weights_only=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            key_mapping=None if key_mapping is None else dict(key_mapping),
+        )
+    except Exception as error:
+        names = ", ".join(path.name for path in files)
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"checkpoint `{checkpoint.record.checkpoint}`: {names} cannot be read: {reason}. "
+            "Only tensors are unpickled. Download the checkpoint again, or convert it to safetensors."
+        ) from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without transformers' report and bars: what matters of them becomes an error."""
+    from transformers.utils import logging as untyped
+
+    logging: Any = untyped
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _require_complete(
+    checkpoint: Checkpoint, found: Mapping[str, Any], *, may_miss: Sequence[str], may_have: Sequence[str]
+) -> None:
+    faults = {
+        "lack": _others(found["missing_keys"], may_miss),
+        "hold, beside the model's,": _others(found["unexpected_keys"], may_have),
+        "hold in another shape": sorted(
+            str(item[0] if isinstance(item, tuple) else item) for item in found["mismatched_keys"]
+        ),
+    }
+    told = [f"{verb} {_named(names)}" for verb, names in faults.items() if names]
+    if told:
+        raise CheckpointError(
+            f"the weights of checkpoint `{checkpoint.record.checkpoint}` do not fit its `{CONFIG_FILE}`: they "
+            f"{', and '.join(told)}. Download the checkpoint again, or take another."
+        )
+
+
+def _others(names: Iterable[str], allowed: Sequence[str]) -> list[str]:
+    return sorted(name for name in names if not any(re.search(pattern, name) for pattern in allowed))
+
+
+def _named(names: Sequence[str], most: int = 3) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
