@@ -84,7 +84,12 @@ def build_model(spec: ExperimentSpec, catalogue: Catalogue) -> EmotionModel:
             head_component, lambda: head_component.build(head_params, dim=width, num_classes=len(spec.labels))
         )
     return EmotionModel(
-        text=encoders.get(Modality.TEXT), audio=encoders.get(Modality.AUDIO), fusion=fusion, poolers=poolers, head=head
+        text=encoders.get(Modality.TEXT),
+        audio=encoders.get(Modality.AUDIO),
+        fusion=fusion,
+        poolers=poolers,
+        head=head,
+        dropout=spec.training.dropout,
     )
 
 

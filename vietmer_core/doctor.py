@@ -7,14 +7,14 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires
 from types import MappingProxyType
-from typing import Any, Final
-
-import attrs
+from typing import Final
 
 from vietmer_core import probes
+from vietmer_core.doctor_findings import Finding, installed_version
+from vietmer_core.doctor_findings import Status as Status  # noqa: PLC0414  # what a reader of findings needs
+from vietmer_core.doctor_pretrained import pretrained
 from vietmer_core.errors import PluginError
 from vietmer_core.plugins import CORE_DISTRIBUTION, LoadedPlugins, installed_plugins
 from vietmer_core.probes import Probe
@@ -27,33 +27,6 @@ TESTED_VERSIONS: Final[Mapping[str, str]] = MappingProxyType(
 THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class Status(StrEnum):
-    """How grave a finding is."""
-
-    GOOD = "good"
-    NOTE = "note"
-    PROBLEM = "problem"
-
-
-@attrs.frozen(kw_only=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        subject: What was looked at.
-        status: `problem` makes `vietmer doctor` leave with 1; `note` restricts nothing that is needed.
-        message: What was found, one sentence.
-        remedy: What to do, where there is something to do.
-        facts: The same as data.
-    """
-
-    subject: str
-    status: Status
-    message: str
-    remedy: str = ""
-    facts: Mapping[str, Any] = attrs.field(factory=dict)
-
-
 def examine() -> list[Finding]:
     """Look at everything. Takes the time of importing torch once, since the probes run side by side."""
     with ThreadPoolExecutor() as pool:
@@ -61,6 +34,7 @@ def examine() -> list[Finding]:
         torchaudio = pool.submit(probes.probe, probes.TORCHAUDIO)
         torchvision = pool.submit(probes.probe, probes.TORCHVISION)
         audio_files = pool.submit(probes.probe, probes.AUDIO_FILES)
+        pretrained_probe = pool.submit(probes.probe, probes.PRETRAINED)
         broken = pool.submit(probes.broken_requirements)
         machine_gpus = pool.submit(probes.gpus_of_machine)
     return [
@@ -70,6 +44,7 @@ def examine() -> list[Finding]:
         library("torchvision", torchvision.result(), needed_by=dependents("torchvision")),
         requirements(broken.result()),
         audio_reading(audio_files.result()),
+        *pretrained(pretrained_probe.result(), needed_by=dependents("transformers")),
         *plugins(),
         gpu(torch.result(), machine_gpus.result()),
         threads(torch.result()),
@@ -103,14 +78,6 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def installed_version(distribution: str) -> str | None:
-    """The version of a distribution, or None where it is not installed."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
-
-
 def dependents(distribution: str) -> list[str]:
     """The installed distributions with a plugin of VietMER that declare a dependency on a distribution, sorted."""
     loaded = _loaded()
@@ -122,7 +89,8 @@ def dependents(distribution: str) -> list[str]:
 
 
 def _declares(name: str, distribution: str) -> bool:
-    names = [re.match(r"[\w.-]*", requirement) for requirement in requires(name) or []]
+    wanted = [requirement for requirement in requires(name) or [] if "extra ==" not in requirement]
+    names = [re.match(r"[\w.-]*", requirement) for requirement in wanted]
     return any(match is not None and match[0] == distribution for match in names)
 
 

@@ -11,7 +11,10 @@ from typing import Final
 HOUSE_DISTRIBUTIONS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     {
         # generated: begin
+        ("audio", "dual"): "vietmer-audio-dual",
         ("audio", "fourier2vec"): "vietmer-audio-fourier2vec",
+        ("audio", "wav2vec2"): "vietmer-audio-wav2vec2",
+        ("audio", "whisper"): "vietmer-audio-whisper",
         ("corpus", "demo"): "vietmer-corpus-demo",
         ("fusion", "audio_only"): "vietmer-fusion-audio-only",
         ("fusion", "late"): "vietmer-fusion-late",
@@ -19,7 +22,9 @@ HOUSE_DISTRIBUTIONS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("fusion", "xattn"): "vietmer-fusion-xattn",
         ("sampler", "length_bucket"): "vietmer-sampler-length-bucket",
         ("sampler", "uniform"): "vietmer-sampler-uniform",
+        ("text", "phobert"): "vietmer-text-phobert",
         ("text", "syllable"): "vietmer-text-syllable",
+        ("text", "videberta"): "vietmer-text-videberta",
         # generated: end
     }
 )

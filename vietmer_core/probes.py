@@ -61,6 +61,16 @@ versions = {"soundfile": soundfile.__version__, "soxr": soxr.__version__}
 print(json.dumps({**versions, "libsndfile": soundfile.__libsndfile_version__, "unreadable": unreadable}))
 """
 
+PRETRAINED: Final = """
+import json, os, sys
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+import huggingface_hub, peft, safetensors, transformers
+from huggingface_hub import constants
+from transformers import PreTrainedModel
+facts = {module.__name__: module.__version__ for module in (huggingface_hub, peft, safetensors, transformers)}
+print(json.dumps({**facts, "cache": constants.HF_HUB_CACHE}))
+"""
+
 
 @attrs.frozen(kw_only=True)
 class Probe:

@@ -52,6 +52,18 @@ class AudioFrontend(Protocol):
 
 
 @runtime_checkable
+class PadsShortAudio(Protocol):
+    """What an `AudioFrontend` offers beside, if it lengthens audio that is too short for its encoder.
+
+    Runs and predictions report it: no audio is lengthened silently.
+    """
+
+    def samples_added(self, num_samples: int, /) -> int:
+        """Samples that a call adds to a waveform of `num_samples`; usually 0, and 0 for one of no samples."""
+        ...
+
+
+@runtime_checkable
 class Encoder(Protocol):
     """Features of one modality → contextual frames `(batch, time, output_dim)`."""
 

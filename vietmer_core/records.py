@@ -51,7 +51,21 @@ class EpochRecord:
 
 @attrs.frozen(kw_only=True)
 class FinishRecord:
-    """How a run ended; training transcripts too long for the text encoder were cut, so many tokens in all."""
+    """How a run ended; what of the training split did not fit the encoders was cut or padded, and is counted here.
+
+    Attributes:
+        outcome: How it ended.
+        epoch: Epochs completed.
+        step: Steps taken.
+        best_epoch: The epoch of the best validation score, from 0.
+        best_value: That score.
+        seconds: Time that it took, stops left out.
+        message: Why it failed; empty where it did not.
+        transcripts_cut: Transcripts that were too long for the text encoder.
+        tokens_cut: Tokens left out of them.
+        audio_padded: Utterances whose audio was too short for the audio encoder and was padded with silence.
+        samples_added: Samples added to them.
+    """
 
     outcome: Literal["finished", "stopped_early", "interrupted", "failed"]
     epoch: int
@@ -62,3 +76,5 @@ class FinishRecord:
     message: str = ""
     transcripts_cut: int = 0
     tokens_cut: int = 0
+    audio_padded: int = 0
+    samples_added: int = 0

@@ -20,6 +20,13 @@ def _describe(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)} on {tensor.device}"
 
 
+def _check_rows(name: str, numbers: Tensor, features: Tensor) -> None:
+    if numbers.dtype != torch.int64 or numbers.shape != features.shape[:1]:
+        _refuse(name, f"be int64 of shape ({features.shape[0]},) to match `features`", _describe(numbers))
+    if numbers.device != features.device:
+        _refuse(name, f"be on {features.device} like `features`", _describe(numbers))
+
+
 def mask_from_lengths(lengths: Tensor, time: int) -> Tensor:
     """The mask of right-padded rows: `(batch, time)` bool, True at real frames, from `lengths (batch,)`."""
     return torch.arange(time, device=lengths.device)[None, :] < lengths[:, None]  # (batch, time)
@@ -32,12 +39,15 @@ class MaskedSequence:
     Attributes:
         features: `(batch, time, ...)`; usually `(batch, time, dim)`, or `(batch, tokens, fields)` ids.
         lengths: `(batch,)` int64, the number of real frames of each row, 0 to `time`; 0 is an absent modality.
+        draws: `(batch,)` int64, the seed of each row's random numbers in training (`vietmer_core.nn.draws`), or None
+            where nobody gave one.
     """
 
     features: Tensor
     lengths: Tensor
+    draws: Tensor | None
 
-    def __init__(self, *, features: Tensor, lengths: Tensor) -> None:
+    def __init__(self, *, features: Tensor, lengths: Tensor, draws: Tensor | None = None) -> None:
         """Check shape, dtype and device (never values: that would wait for the GPU).
 
         Raises:
@@ -45,12 +55,12 @@ class MaskedSequence:
         """
         if features.ndim < 2:
             _refuse("features", "have at least the axes (batch, time)", _describe(features))
-        if lengths.dtype != torch.int64 or lengths.shape != features.shape[:1]:
-            _refuse("lengths", f"be int64 of shape ({features.shape[0]},) to match `features`", _describe(lengths))
-        if lengths.device != features.device:
-            _refuse("lengths", f"be on {features.device} like `features`", _describe(lengths))
+        _check_rows("lengths", lengths, features)
+        if draws is not None:
+            _check_rows("draws", draws, features)
         object.__setattr__(self, "features", features)
         object.__setattr__(self, "lengths", lengths)
+        object.__setattr__(self, "draws", draws)
 
     @property
     def mask(self) -> Tensor:
@@ -64,17 +74,28 @@ class MaskedSequence:
         return self.with_features(self.features.masked_fill(~expanded, 0))
 
     def with_features(self, features: Tensor) -> "MaskedSequence":
-        """Other features at the same lengths."""
-        return MaskedSequence(features=features, lengths=self.lengths)
+        """Other features at the same lengths, with the same draws."""
+        return MaskedSequence(features=features, lengths=self.lengths, draws=self.draws)
+
+    def with_draws(self, draws: Tensor | None) -> "MaskedSequence":
+        """The same sequence with other draws, or with none."""
+        return MaskedSequence(features=self.features, lengths=self.lengths, draws=draws)
 
     def to(self, device: torch.device | str) -> "MaskedSequence":
         """The same sequence on another device."""
-        moved = self.features.to(device, non_blocking=True)
-        return MaskedSequence(features=moved, lengths=self.lengths.to(device, non_blocking=True))
+        return MaskedSequence(
+            features=self.features.to(device, non_blocking=True),
+            lengths=self.lengths.to(device, non_blocking=True),
+            draws=None if self.draws is None else self.draws.to(device, non_blocking=True),
+        )
 
     def pin_memory(self) -> "MaskedSequence":
         """The same sequence in page-locked memory (called by torch's loader)."""
-        return MaskedSequence(features=self.features.pin_memory(), lengths=self.lengths.pin_memory())
+        return MaskedSequence(
+            features=self.features.pin_memory(),
+            lengths=self.lengths.pin_memory(),
+            draws=None if self.draws is None else self.draws.pin_memory(),
+        )
 
     def check_values(self) -> None:
         """Check that every length lies between 0 and `time`. Waits for the device: for collate and tests only.

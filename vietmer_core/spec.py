@@ -144,11 +144,15 @@ class TrainingSpec(Strict):
     Attributes:
         epochs: Passes over the training split at most.
         learning_rate: Peak learning rate of every part not named in `learning_rates`.
-        learning_rates: Peak learning rates of single parts.
+        learning_rates: Peak learning rates of single parts; `text.pretrained` and `audio.pretrained` are weights that
+            came with a checkpoint, 5e-6 by default.
+        layer_decay: A pretrained layer's rate is this times that of the layer above it; 1 gives all the same.
         weight_decay: Decoupled weight decay of matrices; biases, norms and other vectors have none.
         schedule: Learning rate after the warm-up.
         warmup: Share of all steps over which the rate rises linearly from 0.
         gradient_clip: Largest norm of the gradient; null clips nothing.
+        dropout: `batch` draws over the padded batch, as torch does; `utterance` for each utterance by itself, so that
+            what it drops does not depend on its neighbours.
         monitor: Validation metric that chooses the best checkpoint.
         patience: Epochs without a better score after which training stops; null never stops early.
         checkpoint_every: Steps between periodic checkpoints; null writes one an epoch.
@@ -158,11 +162,15 @@ class TrainingSpec(Strict):
 
     epochs: PositiveInt = 50
     learning_rate: PositiveFloat = 2e-4
-    learning_rates: dict[Literal["text", "audio", "fusion", "pooler", "head"], PositiveFloat] = {}
+    learning_rates: dict[
+        Literal["text", "text.pretrained", "audio", "audio.pretrained", "fusion", "pooler", "head"], PositiveFloat
+    ] = {}
+    layer_decay: Annotated[float, Field(gt=0, le=1), BeforeValidator(not_a_switch)] = 1.0
     weight_decay: Annotated[float, Field(ge=0), BeforeValidator(not_a_switch)] = 0.01
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: Annotated[float, Field(ge=0, lt=1), BeforeValidator(not_a_switch)] = 0.1
     gradient_clip: PositiveFloat | None = 1.0
+    dropout: Literal["batch", "utterance"] = "batch"
     monitor: Literal["macro_f1", "balanced_accuracy", "accuracy", "loss"] = "macro_f1"
     patience: PositiveInt | None = 10
     checkpoint_every: PositiveInt | None = None

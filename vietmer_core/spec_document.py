@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import attrs
 
+from vietmer_core.components import Role
 from vietmer_core.errors import Problem, SpecError
 from vietmer_core.spec import COMPONENT_FIELDS, SPLITS
 
@@ -90,6 +91,11 @@ def is_manifest(steps: Sequence[str | int]) -> bool:
 def is_path(steps: Sequence[str | int]) -> bool:
     """Whether text at this place is a path: `data.train`, `data.train.0`, `data.train.0.root`."""
     return is_manifest(steps) or (is_manifest(steps[:-1]) and steps[-1] in ("path", "root"))
+
+
+def is_checkpoint(steps: Sequence[str | int]) -> bool:
+    """Whether text at this place may be the path of pretrained weights: `audio.checkpoint`, `audio.vggish.weights`."""
+    return len(steps) > 1 and steps[0] in (Role.TEXT, Role.AUDIO) and steps[-1] in ("checkpoint", "weights")
 
 
 def is_component(steps: Sequence[str | int]) -> bool:

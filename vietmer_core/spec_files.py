@@ -1,6 +1,7 @@
 """Reading spec files, YAML or TOML, and `--set` overrides into one document. Torch-free.
 
-A path in `data` is relative to the file that names it; one in `--set`, to the working folder.
+A path in `data`, and a `checkpoint` that is a folder, are relative to the file that names them; in `--set`, to the
+working folder.
 """
 
 import os
@@ -10,8 +11,18 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from vietmer_core.errors import Problem, SpecError
+from vietmer_core.pretrained.params import is_folder
 from vietmer_core.spec_composition import Override, compose, override
-from vietmer_core.spec_document import UNREADABLE, Place, SpecDocument, Steps, TextFault, is_path, refused
+from vietmer_core.spec_document import (
+    UNREADABLE,
+    Place,
+    SpecDocument,
+    Steps,
+    TextFault,
+    is_checkpoint,
+    is_path,
+    refused,
+)
 from vietmer_core.spec_toml import parse_toml
 from vietmer_core.spec_yaml import parse_yaml
 
@@ -66,7 +77,7 @@ def _anchored(value: Any, folder: Path, steps: Steps = ()) -> Any:
         return {key: _anchored(inner, folder, (*steps, str(key))) for key, inner in value.items()}
     if isinstance(value, list):
         return [_anchored(inner, folder, (*steps, str(index))) for index, inner in enumerate(value)]
-    if isinstance(value, str) and value.strip() and is_path(steps):
+    if isinstance(value, str) and value.strip() and (is_path(steps) or (is_checkpoint(steps) and is_folder(value))):
         return os.path.normpath(folder / os.path.expanduser(value))  # noqa: PTH111  # Path.expanduser raises where there is no home
     return value
 

@@ -1,6 +1,7 @@
 """A tiny corpus of real files and a tiny experiment over it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
 
 LABELS = ["angry", "sad"]
@@ -88,3 +90,28 @@ def write_spec(workplace: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def save_whisper() -> Callable[..., Path]:
+    """Save a tiny Whisper of three layers with dropout and random weights, as transformers does."""
+    from transformers import WhisperConfig, WhisperModel
+    from vietmer_audio_whisper import plugin
+
+    tiny = Path(plugin.__file__).parent / "tiny"
+
+    def save(folder: Path, *, seed: int = 0) -> Path:
+        torch.manual_seed(seed)
+        config = WhisperConfig.from_pretrained(tiny)
+        config.encoder_layers, config.dropout = 3, 0.2
+        WhisperModel(config).save_pretrained(folder)
+        shutil.copy(tiny / "preprocessor_config.json", folder)
+        return folder
+
+    return save
+
+
+@pytest.fixture
+def whisper(workplace: Path, save_whisper: Callable[..., Path]) -> Path:
+    """That checkpoint beside the spec."""
+    return save_whisper(workplace / "whisper")

@@ -49,6 +49,7 @@ def test_json_lists_every_component_with_its_distribution_and_licences() -> None
         "version": mean["version"],
         "licence": "Apache-2.0",
         "weights_licence": None,
+        "weights_licences": {},
         "data_licence": None,
         "summary": "Mean over the real frames.",
     }

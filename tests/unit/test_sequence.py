@@ -105,9 +105,61 @@ def test_other_features_keep_the_lengths() -> None:
         made.with_features(torch.ones(3, 3, 5))
 
 
-def test_to_moves_both_tensors() -> None:
-    moved = sequence(torch.zeros(2, 3, 1), 1, 3).to("meta")
-    assert (moved.features.device.type, moved.lengths.device.type) == ("meta", "meta")
+def test_to_moves_every_tensor() -> None:
+    made = sequence(torch.zeros(2, 3, 1), 1, 3)
+    moved = made.to("meta")
+    assert (moved.features.device.type, moved.lengths.device.type, moved.draws) == ("meta", "meta", None)
+    draws = made.with_draws(torch.tensor([5, 6])).to("meta").draws
+    assert draws is not None
+    assert draws.device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    ("draws", "found"),
+    [
+        (torch.zeros(2), "float32 of shape (2,)"),
+        (torch.zeros(3, dtype=torch.int64), "int64 of shape (3,)"),
+        (torch.zeros(2, 1, dtype=torch.int64), "int64 of shape (2, 1)"),
+    ],
+)
+def test_draws_must_have_one_number_a_row(draws: Tensor, found: str) -> None:
+    made = sequence(torch.zeros(2, 4, 1), 1, 2)
+    rule = f"`draws` must be int64 of shape (2,) to match `features`, but is {found} on cpu instead."
+    with pytest.raises(ValueError, match=re.escape(rule)):
+        made.with_draws(draws)
+
+
+def test_draws_must_be_on_the_device_of_the_features() -> None:
+    with pytest.raises(ValueError, match=r"^`draws` must be on cpu like `features`"):
+        sequence(torch.zeros(2, 4, 1), 1, 2).with_draws(torch.zeros(2, dtype=torch.int64, device="meta"))
+
+
+def test_draws_stay_with_their_rows() -> None:
+    made = sequence(torch.zeros(2, 3, 1), 1, 3)
+    draws = torch.tensor([5, 6])
+    assert made.draws is None
+    drawn = made.with_draws(draws)
+    assert drawn.draws is drawn.zeroed().draws is drawn.with_features(torch.ones(2, 4, 2)).draws is draws
+    assert drawn.with_draws(None).draws is None
+    assert drawn.lengths is made.lengths
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="pages are locked for a GPU")
+def test_draws_are_pinned() -> None:
+    pinned = sequence(torch.zeros(2, 3, 1), 1, 3).with_draws(torch.tensor([5, 6])).pin_memory()
+    assert pinned.draws is not None
+    assert pinned.draws.is_pinned()
+
+
+@pytest.mark.parametrize("draws", [None, torch.tensor([5, 6])])
+def test_a_sequence_can_be_made_inside_of_a_compiled_graph(draws: Tensor | None) -> None:
+    def doubled(given: MaskedSequence) -> MaskedSequence:
+        return given.zeroed().with_features(2 * given.features).zeroed()
+
+    made = sequence(torch.ones(2, 3, 1), 1, 3).with_draws(draws)
+    found = torch.compile(doubled, backend="eager", fullgraph=True)(made)
+    assert torch.equal(found.features, doubled(made).features)
+    assert (None if found.draws is None else found.draws.tolist()) == (None if draws is None else draws.tolist())
 
 
 @given(lengths=st.lists(st.integers(0, 5), min_size=1, max_size=5), extra=st.integers(0, 3))

@@ -8,7 +8,7 @@ import typer
 from vietmer_core.errors import EXIT_FOUND
 
 if TYPE_CHECKING:
-    from vietmer_core.doctor import Finding
+    from vietmer_core.doctor_findings import Finding
 
 MARKS: Final = {"good": "[green]✓[/green]", "note": "[yellow]![/yellow]", "problem": "[red]✗[/red]"}
 

@@ -66,6 +66,9 @@ def show_scores(console: "Console", evaluation: "Evaluation") -> None:
     if cut := evaluation.predictions.tokens_cut:
         note = f"  {len(cut)} transcripts were too long for the text encoder; {sum(cut.values())} tokens were left out."
         console.print(note, soft_wrap=True)
+    if added := evaluation.predictions.samples_added:
+        note = f"  the audio of {len(added)} utterances was too short for the audio encoder; {sum(added.values())} "
+        console.print(f"{note}samples of silence were added.", soft_wrap=True)
     console.print(_class_table(scores), _confusion_table(scores))
 
 

@@ -2,12 +2,16 @@
 
 import codecs
 import sys
-from typing import Final
+import warnings
+from collections.abc import Callable
+from typing import Any, Final, TextIO
 
 import typer
 
 from vietmer_core.cli import data, demo, doctor, evaluate, plugins, predict, runs, train
 from vietmer_core.errors import VietmerError
+from vietmer_core.pretrained.hub import quieten_libraries
+from vietmer_core.pretrained.licences import LicenceWarning
 
 commands: Final = typer.Typer(
     name="vietmer",
@@ -29,11 +33,33 @@ commands.command("doctor")(doctor.show_doctor)
 def app() -> None:
     """Run the command line; the sentence of a `VietmerError` goes to standard error, never a traceback."""
     _write_utf8()
+    quieten_libraries()
     try:
-        commands()
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line_for_licences(warnings.showwarning)
+            commands()
     except VietmerError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
+
+
+def _one_line_for_licences(show: Any) -> Callable[..., None]:
+    """What shows warnings, except that one about a licence is a line without its place in the program."""
+
+    def show_warning(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, LicenceWarning):
+            sys.stderr.write(f"warning: {message}\n")
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    return show_warning
 
 
 def _write_utf8() -> None:

@@ -35,6 +35,7 @@ def show_plugins(
     rows = list(_rows(offered))
     show = _print_table if console.width >= _table_width(rows) else _print_list
     show(console, rows)
+    _print_weights(console, offered)
     for line in [*_observer_lines(loaded), *_faults(loaded, offered)]:
         console.print(line, markup=False, soft_wrap=True)
 
@@ -66,6 +67,7 @@ def _document(loaded: "LoadedPlugins", offered: Sequence["OfferedComponent"]) ->
             "version": offer.origin.version,
             "licence": offer.component.licence,
             "weights_licence": offer.component.weights_licence,
+            "weights_licences": dict(offer.component.weights_licences),
             "data_licence": offer.component.data_licence,
             "summary": offer.component.summary,
         }
@@ -88,6 +90,23 @@ def _further_licence(offer: "OfferedComponent") -> str:
     if offer.component.weights_licence:
         return f"{offer.component.weights_licence} (weights)"
     return f"{offer.component.data_licence} (data)" if offer.component.data_licence else ""
+
+
+def _print_weights(console: "Console", offered: Sequence["OfferedComponent"]) -> None:
+    """The other checkpoints that a component knows, each with its licence and what that asks."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from vietmer_core.pretrained.licences import obligation
+
+    for offer in offered:
+        component = offer.component
+        if component.weights_licences:
+            console.print(f"other weights of `{component.role}: {component.kind}`:", markup=False)
+        for checkpoint, licence in component.weights_licences.items():
+            duty = obligation(licence)
+            line = f"{checkpoint} {licence}" + (f" ({duty})" if duty else "")
+            console.print(Padding(Text(line), (0, 0, 0, 4)))
 
 
 def _rows(offered: Sequence["OfferedComponent"]) -> Iterator[tuple[str, ...]]:

@@ -58,6 +58,7 @@ def _show(prediction: "Prediction", *, as_json: bool) -> None:
             "reason": prediction.reason,
         }
         row |= {"tokens_cut": prediction.tokens_cut} if prediction.tokens_cut else {}
+        row |= {"samples_added": prediction.samples_added} if prediction.samples_added else {}
         typer.echo(json.dumps(row, ensure_ascii=False))
         return
     if prediction.label is None:
@@ -66,6 +67,8 @@ def _show(prediction: "Prediction", *, as_json: bool) -> None:
     typer.echo(prediction.label)
     if prediction.tokens_cut:
         typer.echo(f"  the transcript was too long for the text encoder; {prediction.tokens_cut} tokens were left out")
+    if prediction.samples_added:
+        typer.echo(f"  the audio was too short for the audio encoder; {prediction.samples_added} samples were added")
     width = max(map(len, prediction.probabilities))
     for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
         typer.echo(f"  {label:<{width}}  {probability:.3f}  {'█' * round(30 * probability)}")

@@ -73,5 +73,8 @@ def _report(path: Path, outcome: str) -> None:
     if status.get("transcripts_cut"):
         cut = f"{status['transcripts_cut']} training transcripts were too long for the text encoder"
         typer.echo(f"{cut}; {status['tokens_cut']} tokens were left out of their middles")
+    if status.get("audio_padded"):
+        padded = f"the audio of {status['audio_padded']} training utterances was too short for the audio encoder"
+        typer.echo(f"{padded}; {status['samples_added']} samples of silence were added")
     typer.echo(f"run folder: {path}")
     typer.echo(f"next: vietmer evaluate {path}")

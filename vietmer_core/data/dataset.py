@@ -1,5 +1,6 @@
 """From a row of a manifest to what the model reads: one utterance at a time, in the loader's workers."""
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Literal, final
@@ -12,10 +13,10 @@ from torch.utils.data import Dataset
 from vietmer_core.batch import Batch, absent_sequence
 from vietmer_core.data.audio import read_segment
 from vietmer_core.data.manifest import Manifest
+from vietmer_core.data.preparing import prepare_audio, prepare_text, samples_added
 from vietmer_core.data.utterance import Utterance
 from vietmer_core.errors import DataError
 from vietmer_core.frontends import Frontends
-from vietmer_core.protocols import TextFrontend
 from vietmer_core.sequence import MaskedSequence, pad_rows
 
 
@@ -28,14 +29,18 @@ class Sample:
         text: `(tokens, fields)` ids, or None where the model reads no text.
         audio: `(frames, dim)` features, or None where the model hears nothing.
         label: Its class, or None at prediction.
+        identity: A number that stands for its id in every split and run, or None where it has no id.
         tokens_cut: Tokens of its transcript that the frontend left out.
+        samples_added: Samples that the frontend added to its audio, which was too short.
     """
 
     index: int
     text: Tensor | None
     audio: Tensor | None
     label: int | None
+    identity: int | None = None
     tokens_cut: int = 0
+    samples_added: int = 0
 
     @property
     def num_bytes(self) -> int:
@@ -44,30 +49,10 @@ class Sample:
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def prepare_text(frontend: TextFrontend, transcript: str | None) -> Tensor:
-    """The ids of a transcript; an absent or empty one gives no tokens."""
-    return frontend(transcript or "")
-
-
-def prepare_audio(frontends: Frontends, waveform: Tensor, *, place: str) -> Tensor:
-    """The features of a waveform `(samples,)`.
-
-    Raises:
-        DataError: if it is too short for one frame, or its features are not finite.
-    """
-    frontend = frontends.audio
-    if frontend is None:
-        raise ValueError("`frontends` must have an audio frontend, but has none instead.")
-    features = frontend(waveform)  # (frames, dim)
-    if len(waveform) and not len(features):
-        milliseconds = 1000 * len(waveform) / frontend.sampling_rate
-        raise DataError(
-            f"{place}: the audio must be long enough for one frame, but lasts {milliseconds:.1f} ms instead. "
-            "Remove the row, or set its `wav_path` to null."
-        )
-    if not bool(torch.isfinite(features).all()):
-        raise DataError(f"{place}: the audio gives features that are not finite. Check the file.")
-    return features
+def identity_of(utterance_id: str) -> int:
+    """A number from 0 to 2^63 - 1 for an utterance's id, the same on every machine."""
+    digest = hashlib.blake2b(utterance_id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
 
 
 @final
@@ -82,7 +67,8 @@ class UtteranceDataset(Dataset[Sample]):
         cache_mib: Memory for prepared utterances in this process, MiB; the least recently used go first.
 
     Raises:
-        DataError: at access, if the audio cannot be read or has no frame, or the row has nothing that the model reads.
+        DataError: at access, if the audio or the transcript cannot be used (`vietmer_core.data.preparing`), or the row
+            has nothing that the model reads.
     """
 
     def __init__(
@@ -112,21 +98,36 @@ class UtteranceDataset(Dataset[Sample]):
 
     def _prepare(self, index: int) -> Sample:
         utterance = self._manifest[index]
-        text = None if self._frontends.text is None else prepare_text(self._frontends.text, utterance.transcript)
-        audio = None if self._frontends.audio is None else self._audio(utterance)
+        text, cut = self._text(utterance)
+        audio, added = self._audio(utterance)
         if not any(len(part) for part in (text, audio) if part is not None):
             read = " or ".join(name for name, part in (("transcript", text), ("audio", audio)) if part is not None)
             raise DataError(f"{utterance.place}: `{utterance.utterance_id}` has no {read}, all that the model reads.")
-        label = None if self._classes is None or utterance.label is None else self._classes[utterance.label]
-        frontend, transcript = self._frontends.text, utterance.transcript
-        cut = 0 if frontend is None or transcript is None else frontend.tokens_cut(transcript)
-        return Sample(index=index, text=text, audio=audio, label=label, tokens_cut=cut)
+        return Sample(
+            index=index,
+            text=text,
+            audio=audio,
+            label=None if self._classes is None or utterance.label is None else self._classes[utterance.label],
+            identity=identity_of(utterance.utterance_id),
+            tokens_cut=cut,
+            samples_added=added,
+        )
 
-    def _audio(self, utterance: Utterance) -> Tensor:
+    def _text(self, utterance: Utterance) -> tuple[Tensor | None, int]:
+        """Ids, and the number of tokens cut."""
+        frontend = self._frontends.text
+        if frontend is None:
+            return None, 0
+        ids = prepare_text(frontend, utterance.transcript, place=utterance.place)  # (tokens, fields)
+        return ids, frontend.tokens_cut(utterance.transcript or "")
+
+    def _audio(self, utterance: Utterance) -> tuple[Tensor | None, int]:
+        """Features, and the number of samples added."""
         frontend = self._frontends.audio
-        assert frontend is not None
+        if frontend is None:
+            return None, 0
         if utterance.wav_path is None:
-            return frontend(torch.zeros(0))
+            return frontend(torch.zeros(0)), 0
         try:
             waveform = read_segment(
                 utterance.wav_path,
@@ -137,7 +138,8 @@ class UtteranceDataset(Dataset[Sample]):
             )
         except DataError as error:
             raise DataError(f"{utterance.place}: {error}") from None
-        return prepare_audio(self._frontends, torch.from_numpy(waveform), place=utterance.place)
+        features = prepare_audio(self._frontends, torch.from_numpy(waveform), place=utterance.place)
+        return features, samples_added(frontend, len(waveform))
 
 
 @final
@@ -176,9 +178,11 @@ def collate(samples: Sequence[Sample]) -> Batch:
     """Pad samples into one batch, zeros in the padding."""
     labels = [sample.label for sample in samples]
     known = [label for label in labels if label is not None]
+    identities = [sample.identity for sample in samples if sample.identity is not None]
     return Batch(
         text=_padded([sample.text for sample in samples]),
         audio=_padded([sample.audio for sample in samples]),
         labels=torch.tensor(known, dtype=torch.int64) if len(known) == len(labels) else None,
         indices=torch.tensor([sample.index for sample in samples], dtype=torch.int64),
+        identities=torch.tensor(identities, dtype=torch.int64) if len(identities) == len(samples) else None,
     )

@@ -45,11 +45,12 @@ class GuardedDataset(Dataset[Sample | Fault]):
 
 @attrs.frozen(kw_only=True, eq=False)
 class Loaded:
-    """What one draw gave: the batch of the utterances that could be prepared, the cuts, the faults of the others."""
+    """What one draw gave: the batch of the utterances that could be prepared, what was cut and added, the faults."""
 
     batch: Batch | None
     faults: tuple[Fault, ...]
     tokens_cut: Mapping[int, int]
+    samples_added: Mapping[int, int]
 
     def pin_memory(self) -> "Loaded":
         """The same in page-locked memory (called by torch's loader)."""
@@ -61,7 +62,9 @@ def collate_guarded(items: Sequence[Sample | Fault]) -> Loaded:
     samples = [item for item in items if isinstance(item, Sample)]
     faults = tuple(item for item in items if isinstance(item, Fault))
     cut = {sample.index: sample.tokens_cut for sample in samples if sample.tokens_cut}
-    return Loaded(batch=collate(samples) if samples else None, faults=faults, tokens_cut=cut)
+    added = {sample.index: sample.samples_added for sample in samples if sample.samples_added}
+    batch = collate(samples) if samples else None
+    return Loaded(batch=batch, faults=faults, tokens_cut=cut, samples_added=added)
 
 
 def _ignore_interrupt(worker: int) -> None:  # noqa: ARG001  # torch passes the number of the worker
@@ -128,6 +131,7 @@ def iterate(
     *,
     on_fault: Callable[[Fault], None] = raise_fault,
     on_cut: Callable[[Mapping[int, int]], None] = lambda _: None,
+    on_padded: Callable[[Mapping[int, int]], None] = lambda _: None,
 ) -> Iterator[Batch]:
     """The batches of a loader.
 
@@ -135,12 +139,14 @@ def iterate(
         loader: Made by `make_loader`.
         on_fault: Takes each utterance that cannot be prepared; may raise or count it.
         on_cut: Takes the tokens cut from the transcripts of a batch, by the position of the utterance in its split.
+        on_padded: Takes the samples added to the audio of a batch that was too short, likewise.
 
     Raises:
         RunError: if a worker ends unexpectedly.
     """
     for loaded in _draws(loader):
         on_cut(loaded.tokens_cut)
+        on_padded(loaded.samples_added)
         for fault in loaded.faults:
             on_fault(fault)
         if loaded.batch is not None:

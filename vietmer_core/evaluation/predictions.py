@@ -29,12 +29,14 @@ class Predictions:
         probabilities: `(utterances, classes)` float64, rows sum to 1.
         truth: `(utterances,)` int64 classes, -1 where unknown.
         tokens_cut: Tokens left out of a transcript that was too long for the text encoder, by position in the split.
+        samples_added: Samples added to audio that was too short for the audio encoder, by position in the split.
     """
 
     indices: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     truth: NDArray[np.int64]
     tokens_cut: Mapping[int, int] = attrs.field(factory=dict)
+    samples_added: Mapping[int, int] = attrs.field(factory=dict)
 
 
 def predict_split(
@@ -56,12 +58,12 @@ def predict_split(
         on_fault: Takes an utterance that cannot be prepared; raises by default.
         on_batch: Told the number of utterances of each batch done.
     """
-    was_training, cut = model.training, dict[int, int]()
+    was_training, cut, added = model.training, dict[int, int](), dict[int, int]()
     model.eval()
     indices, probabilities, truth = [np.empty(0, np.int64)], [np.empty((0, num_classes))], [np.empty(0, np.int64)]
     try:
         with torch.inference_mode():
-            for batch in iterate(loader, on_fault=on_fault, on_cut=cut.update):
+            for batch in iterate(loader, on_fault=on_fault, on_cut=cut.update, on_padded=added.update):
                 logits = model(batch.to(device))  # (batch, classes)
                 probabilities.append(logits.double().softmax(dim=-1).cpu().numpy())
                 indices.append(batch.indices.numpy())
@@ -76,6 +78,7 @@ def predict_split(
         probabilities=np.concatenate(probabilities)[order],
         truth=np.concatenate(truth)[order],
         tokens_cut=cut,
+        samples_added=added,
     )
 
 
@@ -91,6 +94,7 @@ def prediction_rows(predictions: Predictions, manifest: Manifest, labels: Sequen
             "predicted": labels[int(probabilities.argmax())],
             "probabilities": {label: float(p) for label, p in zip(labels, probabilities, strict=True)},
             **({"tokens_cut": predictions.tokens_cut[row]} if row in predictions.tokens_cut else {}),
+            **({"samples_added": predictions.samples_added[row]} if row in predictions.samples_added else {}),
         }
 
 

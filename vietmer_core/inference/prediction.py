@@ -10,9 +10,10 @@ import torch
 
 from vietmer_core.components import Modality
 from vietmer_core.data.audio import read_segment
-from vietmer_core.data.dataset import Sample, UtteranceDataset, collate, prepare_audio, prepare_text
+from vietmer_core.data.dataset import Sample, UtteranceDataset, collate
 from vietmer_core.data.loader import Fault, evaluation_batches, make_loader
 from vietmer_core.data.manifest import Manifest, ManifestSource
+from vietmer_core.data.preparing import prepare_audio, prepare_text, samples_added
 from vietmer_core.data.splits import unread_rows
 from vietmer_core.errors import DataError
 from vietmer_core.evaluation.predictions import predict_split, prediction_rows
@@ -31,12 +32,14 @@ class Prediction:
         probabilities: Of each label, in the order of the label space; empty where it abstains.
         reason: Why it abstains; empty otherwise.
         tokens_cut: Tokens left out of a transcript that was too long for the text encoder.
+        samples_added: Samples added to audio that was too short for the audio encoder.
     """
 
     label: str | None
     probabilities: dict[str, float]
     reason: str = ""
     tokens_cut: int = 0
+    samples_added: int = 0
 
 
 def predict_utterance(
@@ -63,7 +66,7 @@ def predict_utterance(
     """
     _check_bounds(start, end)
     text = audio = None
-    cut = 0
+    cut = added = 0
     if run.frontends.text is not None:
         text = prepare_text(run.frontends.text, transcript)
         cut = run.frontends.text.tokens_cut(transcript or "")
@@ -75,13 +78,15 @@ def predict_utterance(
             samples = read_segment(str(wav_path), start=start, end=end, channel=chosen, sampling_rate=rate)
             waveform = torch.from_numpy(samples)  # (samples,)
         audio = prepare_audio(run.frontends, waveform, place=str(wav_path))
+        added = samples_added(run.frontends.audio, len(waveform))
     if not any(len(part) for part in (text, audio) if part is not None):
         return Prediction(label=None, probabilities={}, reason=_nothing_to_read(run))
     batch = collate([Sample(index=0, text=text, audio=audio, label=None)])
     with torch.inference_mode():
         probabilities = run.model(batch.to(run.device)).double().softmax(dim=-1)[0].tolist()
     named = dict(zip(run.spec.labels, probabilities, strict=True))
-    return Prediction(label=max(named, key=lambda label: named[label]), probabilities=named, tokens_cut=cut)
+    label = max(named, key=lambda label: named[label])
+    return Prediction(label=label, probabilities=named, tokens_cut=cut, samples_added=added)
 
 
 def _check_bounds(start: float | None, end: float | None) -> None:

@@ -9,7 +9,6 @@ import torch
 from vietmer_core.assembly import build_frontends, build_model
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.components import Modality
-from vietmer_core.errors import RunError
 from vietmer_core.frontends import Frontends
 from vietmer_core.model import EmotionModel
 from vietmer_core.spec import ExperimentSpec, reads
@@ -17,6 +16,7 @@ from vietmer_core.training.checkpoint import load_checkpoint
 from vietmer_core.training.experiment import choose_device, with_threads
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.runs import read_spec
+from vietmer_core.training.weights import load_model_state
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -46,18 +46,16 @@ class TrainedRun:
         """Load the best checkpoint of a run.
 
         Raises:
-            RunError: if the folder is no run, has no validated epoch yet, or its weights do not fit its spec.
+            RunError: if the folder is no run, has no validated epoch yet, or its weights do not fit its spec or the
+                pretrained files.
+            CheckpointError: if a pretrained checkpoint that it began from is not there.
         """
         folder = RunFolder.open(path)
         catalogue = catalogue or installed_catalogue()
         spec = with_threads(read_spec(folder, catalogue))
         state = load_checkpoint(folder.best_checkpoint)
         model = build_model(spec, catalogue)
-        try:
-            model.load_state_dict(state["model"])
-        except RuntimeError as error:
-            detail = " ".join(str(error).split())[:200]
-            raise RunError(f"{folder.best_checkpoint}: the weights do not fit the run's spec: {detail}") from None
+        load_model_state(model, state, path=folder.best_checkpoint)
         where = choose_device(device or spec.training.device)
         return cls(
             folder=folder,

@@ -1,13 +1,16 @@
 """`PretrainedBackbone`: a pretrained network of which none, the last layers, all or low-rank updates are trained."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, final
+from typing import Any, Final, final
 
 import attrs
-from torch import nn
+from torch import Tensor, nn
 
 from vietmer_core.pretrained.checkpoints import CheckpointRecord
 from vietmer_core.pretrained.params import LoraParams, PretrainedParams, UnfreezingParams
+
+LAST: Final = 10**9
+"""An epoch at which all that is ever freed is free."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,7 +35,7 @@ class TrainingPlan:
 
     def depth_at(self, epoch: int, num_layers: int) -> int:
         """Layers trained at an epoch, from the top; `num_layers + 1` is everything."""
-        most = num_layers + 1 if self.depth is None else min(self.depth, num_layers)
+        most = num_layers + 1 if self.depth is None else self.depth
         if self.unfreeze is None:
             return most
         freed = (epoch - self.unfreeze.first_epoch) // self.unfreeze.every + 1
@@ -44,7 +47,7 @@ class ParameterGroup:
     """Parameters that share a learning rate.
 
     Attributes:
-        name: `pretrained` for weights that came with the checkpoint, `new` for low-rank updates.
+        name: `pretrained` for weights that came with the checkpoint, `new` for low-rank updates and random weights.
         depth: Layers above them: 0 at the top.
         parameters: Those that are trained at some epoch.
     """
@@ -69,6 +72,9 @@ class PretrainedBackbone(nn.Module):
         plan: What is trained.
         lora_targets: Names of the linear layers that low-rank updates adapt by default.
 
+    Raises:
+        ValueError: if the plan trains more layers than there are, or adapts layers that are not there.
+
     Attributes:
         model: The network.
         record: Where the weights come from.
@@ -91,9 +97,14 @@ class PretrainedBackbone(nn.Module):
         self._top = tuple(top)
         self._plan = plan
         self._epoch = 0
-        self._fixed = {id(value) for value in model.parameters() if not value.requires_grad}  # sinusoidal positions
+        _require_depth(plan.depth, num_layers=len(self._layers))
+        not_read: frozenset[str] = getattr(model, "names_not_in_checkpoint", frozenset())
+        unread = {id(value) for name, value in _tensors(model) if name in not_read}
+        fixed = {id(value) for value in model.parameters() if not value.requires_grad}  # sinusoidal positions
         if plan.lora is not None:
             _inject(model, plan.lora, targets=plan.lora.target_modules or tuple(lora_targets))
+        self._unread = _names(model, unread)  # by name: a move to another device makes new buffers
+        self._fixed = _names(model, fixed)
         self.begin_epoch(0)
 
     @property
@@ -116,36 +127,33 @@ class PretrainedBackbone(nn.Module):
     def train(self, mode: bool = True) -> "PretrainedBackbone":
         """Set the mode; what is frozen stays in eval mode."""
         super().train(mode)
-        if self._depth > len(self._layers):
-            return self
         self.model.eval()
-        adapted = len(self._layers) if self._plan.lora is not None else self._depth
-        if adapted:
-            for module in (*self._layers[len(self._layers) - adapted :], *self._top):
-                module.train(mode)
+        for module in self.trained_modules():
+            module.train(mode)
         return self
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """All that is trained at some epoch, the frozen of the first epochs too, from the top down."""
         return [group for group in self._groups() if group.parameters]
 
+    def trained_modules(self) -> tuple[nn.Module, ...]:
+        """The modules that are trained in the current epoch, each with all that is inside it; adapted layers too."""
+        depth = len(self._layers) if self._plan.lora is not None else self._depth
+        return self._modules_trained(depth)
+
     def frozen_names(self) -> frozenset[str]:
         """Names in `state_dict` of what never changes and can be read from the checkpoint again.
 
-        None where the weights are random: they are nowhere else.
+        None where the weights are random: they are nowhere else. For the same reason not those of tensors that the
+        checkpoint lacked.
         """
         if self.record.weights == "random":
             return frozenset()
-        most = len(self._layers) + 1 if self._plan.depth is None else min(self._plan.depth, len(self._layers))
-        trained = self._trained(most)
-        changing = {name for name, value in self.named_parameters() if id(value) in trained}
-        if most:
-            changing |= set(self._buffers_trained(most))
+        most = self._plan.depth_at(LAST, len(self._layers))
+        kept = self._trained(most) | self._named(self._unread)
+        kept |= {id(buffer) for module in self._modules_trained(most) for buffer in module.buffers()}
+        changing = {name for name, value in _tensors(self) if id(value) in kept}
         return frozenset(self.state_dict()) - changing
-
-    def _buffers_trained(self, depth: int) -> Iterator[str]:
-        trained = {id(buffer) for module in self._modules_trained(depth) for buffer in module.buffers()}
-        return (name for name, buffer in self.named_buffers() if id(buffer) in trained)
 
     def _modules_trained(self, depth: int) -> tuple[nn.Module, ...]:
         if depth > len(self._layers):
@@ -157,12 +165,15 @@ class PretrainedBackbone(nn.Module):
         if self._plan.lora is not None:
             return {id(value) for name, value in self.model.named_parameters() if ".lora_" in name}
         found = {id(value) for module in self._modules_trained(depth) for value in module.parameters()}
-        return found - self._fixed
+        return found - self._named(self._fixed)
+
+    def _named(self, names: frozenset[str]) -> set[int]:
+        return {id(value) for name, value in _tensors(self.model) if name in names} if names else set()
 
     def _groups(self) -> Iterator[ParameterGroup]:
-        most = self._plan.depth_at(10**9, len(self._layers))
-        trained, seen = self._trained(most), set[int]()
-        name = "new" if self._plan.lora is not None else "pretrained"
+        trained, seen = self._trained(self._plan.depth_at(LAST, len(self._layers))), set[int]()
+        is_new = self._plan.lora is not None or self.record.weights == "random"
+        name = "new" if is_new else "pretrained"
         stages: list[tuple[nn.Module, ...]] = [(*self._top, *self._layers[-1:])]
         stages += [(layer,) for layer in reversed(self._layers[:-1])]
         stages.append((self.model,))  # what lies below the layers
@@ -173,6 +184,14 @@ class PretrainedBackbone(nn.Module):
                     seen.add(id(parameter))
                     found.append(parameter)
             yield ParameterGroup(name=name, depth=depth, parameters=tuple(found))
+
+
+def _require_depth(depth: int | None, *, num_layers: int) -> None:
+    if depth is not None and depth > num_layers:
+        raise ValueError(
+            f"`train_layers` must be at most {num_layers}, the layers that are read, but is {depth} instead. "
+            "`freeze: false` trains all weights."
+        )
 
 
 def _inject(model: Any, lora: LoraParams, *, targets: Sequence[str]) -> None:
@@ -192,6 +211,16 @@ def _inject(model: Any, lora: LoraParams, *, targets: Sequence[str]) -> None:
 
     config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=list(targets))
     inject_adapter_in_model(config, model)
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Every name of every parameter and buffer: one that is shared has several."""
+    yield from module.named_parameters(remove_duplicate=False)
+    yield from module.named_buffers(remove_duplicate=False)
+
+
+def _names(module: nn.Module, identities: set[int]) -> frozenset[str]:
+    return frozenset(name for name, value in _tensors(module) if id(value) in identities)
 
 
 def backbones(module: nn.Module) -> list[tuple[str, PretrainedBackbone]]:

@@ -1,25 +1,18 @@
 """From an id on the hub, or a folder, to files on this machine and a record of them. Torch-free."""
 
 import hashlib
-import os
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from vietmer_core.errors import CheckpointError
+from vietmer_core.pretrained.hub import hub_folder
 from vietmer_core.pretrained.licences import licence_of, warn_of_licence
 from vietmer_core.pretrained.params import PretrainedParams, is_folder
-
-CONFIG_FILE: Final = "config.json"
-FILES: Final = ("*.json", "*.txt", "*.codes", "*.model", "README.md")
-"""Configuration, tokenizer, frontend and model card."""
-SAFE_WEIGHTS: Final = ("model.safetensors", "model-*-of-*.safetensors")
-PICKLED_WEIGHTS: Final = ("pytorch_model.bin", "pytorch_model-*-of-*.bin")
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+from vietmer_core.pretrained.weights import CONFIG_FILE, PICKLED_WEIGHTS, SAFE_WEIGHTS, missing_parts, weight_files
 
 
 @attrs.frozen(kw_only=True)
@@ -55,12 +48,6 @@ class Checkpoint:
     record: CheckpointRecord
 
 
-def quieten_libraries() -> None:
-    """Keep transformers and huggingface_hub from sending anything of their own accord; before they are imported."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-
-
 def open_checkpoint(params: PretrainedParams, *, licences: Mapping[str, str]) -> Checkpoint:
     """The checkpoint of an encoder, with its weights unless they are to be random.
 
@@ -87,33 +74,35 @@ def open_checkpoint(params: PretrainedParams, *, licences: Mapping[str, str]) ->
     return Checkpoint(folder=folder, record=record)
 
 
-@lru_cache(maxsize=64)
 def checkpoint_folder(checkpoint: str, revision: str | None, *, with_weights: bool) -> tuple[Path, str | None]:
     """The folder of a checkpoint and, where it comes from the hub, its commit.
 
     Raises:
         CheckpointError: as `open_checkpoint`.
     """
-    folder, commit = (_local(checkpoint), None) if is_folder(checkpoint) else _from_hub(checkpoint, revision)
+    if is_folder(checkpoint):
+        folder, commit = _local(checkpoint), None
+    else:
+        folder, commit = hub_folder(checkpoint, revision, with_weights=with_weights)
     if not (folder / CONFIG_FILE).is_file():
         raise CheckpointError(f"checkpoint `{checkpoint}`: `{folder}` has no `{CONFIG_FILE}`, so it holds no model.")
-    if with_weights and not is_folder(checkpoint):
-        _fetch_weights(checkpoint, commit or revision)
-    if with_weights and not weight_files(folder):
+    if with_weights:
+        _require_weights(checkpoint, folder)
+    return folder, commit
+
+
+def _require_weights(checkpoint: str, folder: Path) -> None:
+    if not weight_files(folder):
         raise CheckpointError(
             f"checkpoint `{checkpoint}`: `{folder}` has no weights; one of {', '.join(SAFE_WEIGHTS + PICKLED_WEIGHTS)} "
             "must be there. Download the checkpoint again."
         )
-    return folder, commit
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The files of weights that are loaded: safetensors where there are any, else pickled ones."""
-    for patterns in (SAFE_WEIGHTS, PICKLED_WEIGHTS):
-        found = sorted(path for pattern in patterns for path in folder.glob(pattern))
-        if found:
-            return found
-    return []
+    lacking = missing_parts(folder)
+    if lacking:
+        raise CheckpointError(
+            f"checkpoint `{checkpoint}`: `{folder}` lacks {', '.join(lacking[:3])}"
+            f"{f' and {len(lacking) - 3} more' if len(lacking) > 3 else ''}. Download the checkpoint again."
+        )
 
 
 def _local(checkpoint: str) -> Path:
@@ -122,61 +111,6 @@ def _local(checkpoint: str) -> Path:
         return folder
     what = "is a file, not a folder" if folder.exists() else "does not exist"
     raise CheckpointError(f"checkpoint `{checkpoint}`: the folder `{folder.absolute()}` {what}.")
-
-
-def _from_hub(checkpoint: str, revision: str | None) -> tuple[Path, str | None]:
-    folder = _snapshot(checkpoint, revision, FILES)
-    return folder, folder.name if _COMMIT.fullmatch(folder.name) else None
-
-
-def _fetch_weights(checkpoint: str, revision: str | None) -> None:
-    folder = _snapshot(checkpoint, revision, SAFE_WEIGHTS)
-    if not weight_files(folder):
-        _snapshot(checkpoint, revision, PICKLED_WEIGHTS)
-
-
-def _snapshot(checkpoint: str, revision: str | None, patterns: Iterable[str]) -> Path:
-    quieten_libraries()
-    from huggingface_hub import snapshot_download
-
-    def fetch(*, local_only: bool) -> Path:
-        found = snapshot_download(
-            checkpoint, revision=revision, allow_patterns=list(patterns), local_files_only=local_only
-        )
-        return Path(str(found))
-
-    return _explained(checkpoint, revision, lambda: fetch(local_only=False))
-
-
-def _explained(checkpoint: str, revision: str | None, fetch: Callable[[], Path]) -> Path:
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    name = checkpoint.rsplit("/", maxsplit=1)[-1]
-    at = f" at revision `{revision}`" if revision else ""
-    try:
-        return fetch()
-    except GatedRepoError:
-        reason = "must be asked for on its page. Ask for access there, then run `hf auth login`"
-    except RevisionNotFoundError:
-        reason = f"has no revision `{revision}`. Correct `revision`, or leave it out"
-    except (RepositoryNotFoundError, HFValidationError):
-        reason = f"is not on the hub. Correct the id; a folder is written `./{checkpoint}`"
-    except LocalEntryNotFoundError:
-        option = f" --revision {revision}" if revision else ""
-        reason = (
-            f"is not on this machine{at} and the hub cannot be reached. On a machine that reaches it run "
-            f"`hf download {checkpoint}{option} --local-dir {name}`, copy that folder here and "
-            f"name it in the spec: `checkpoint: ./{name}`"
-        )
-    except OSError as error:
-        reason = f"cannot be fetched: {' '.join(str(error).split())[:200]}"
-    raise CheckpointError(f"checkpoint `{checkpoint}` {reason}.") from None
 
 
 def _sha256(path: Path) -> str:

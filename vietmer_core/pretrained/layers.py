@@ -5,6 +5,7 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import layer_norm
 
 
 @final
@@ -15,12 +16,14 @@ class LayerMix(nn.Module):
         choice: `last`; a number n, 0 for what enters the first layer; or `weighted_sum`: softmax(w) over all states,
             w learned from 0 (Peters et al. 2018, ELMo, equation 1 without its scale; Yang et al. 2021, SUPERB).
         num_layers: Layers of the encoder; there are `num_layers + 1` states.
+        normalise: Whether each frame of each state is brought to mean 0 and variance 1 over its width first, without
+            learned numbers (Ba et al. 2016): the states of lower layers differ in offset and size.
 
     Raises:
         ValueError: if the encoder has no such layer.
     """
 
-    def __init__(self, *, choice: str | int, num_layers: int) -> None:
+    def __init__(self, *, choice: str | int, num_layers: int, normalise: bool = False) -> None:
         super().__init__()
         if isinstance(choice, int) and choice > num_layers:
             raise ValueError(
@@ -29,6 +32,7 @@ class LayerMix(nn.Module):
             )
         self.choice = choice
         self.num_layers = num_layers
+        self.normalise = normalise
         self.weights = nn.Parameter(torch.zeros(num_layers + 1)) if choice == "weighted_sum" else None
 
     @property
@@ -39,9 +43,12 @@ class LayerMix(nn.Module):
     def forward(self, states: Sequence[Tensor]) -> Tensor:
         """Mix states `(batch, time, dim)`, from what enters the first layer to the last one used; the same shape."""
         if self.weights is None:
-            return states[-1]
+            return self._prepared(states[-1])
         shares = self.weights.softmax(dim=0)  # (layers + 1,)
-        total = shares[0] * states[0]
+        total = shares[0] * self._prepared(states[0])
         for share, state in zip(shares[1:], states[1:], strict=True):
-            total = total + share * state
+            total = total + share * self._prepared(state)
         return total  # (batch, time, dim)
+
+    def _prepared(self, state: Tensor) -> Tensor:
+        return layer_norm(state, state.shape[-1:]) if self.normalise else state

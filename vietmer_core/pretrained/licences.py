@@ -4,12 +4,34 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import yaml
 
 UNKNOWN: Final = "unknown"
 
-_FRONT_MATTER: Final = re.compile(r"\A---\s*\n(.*?)\n---\s*\n", re.DOTALL)
-_LICENCE_LINE: Final = re.compile(r"^license:\s*[\"']?([\w.+-]+)", re.MULTILINE)
+_FRONT_MATTER: Final = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(\r?\n|\Z)", re.DOTALL)
+_SPDX: Final = {
+    name.lower(): name
+    for name in (
+        "AGPL-3.0",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "CC0-1.0",
+        "CC-BY-4.0",
+        "CC-BY-SA-4.0",
+        "CC-BY-NC-2.0",
+        "CC-BY-NC-3.0",
+        "CC-BY-NC-4.0",
+        "CC-BY-NC-ND-4.0",
+        "CC-BY-NC-SA-4.0",
+        "GPL-3.0",
+        "LGPL-3.0",
+        "MIT",
+    )
+}
+"""As the hub writes them → as SPDX does."""
 _WARNED: Final[set[tuple[str, str]]] = set()
 
 
@@ -24,9 +46,20 @@ def licence_of(checkpoint: str, *, known: Mapping[str, str], folder: Path | None
     card = None if folder is None else folder / "README.md"
     if card is None or not card.is_file():
         return UNKNOWN
-    front = _FRONT_MATTER.match(card.read_text(encoding="utf-8", errors="replace"))
-    found = _LICENCE_LINE.search(front[1]) if front else None
-    return found[1] if found else UNKNOWN
+    front = _FRONT_MATTER.match(card.read_bytes().decode("utf-8", errors="replace"))
+    try:
+        fields = yaml.safe_load(front[1]) if front else None
+    except yaml.YAMLError:
+        return UNKNOWN
+    return _stated(fields) if isinstance(fields, dict) else UNKNOWN
+
+
+def _stated(fields: Mapping[str, Any]) -> str:
+    """The licence of a card's head; `other` there means that its name stands in `license_name`."""
+    given = fields.get("license")
+    names = [str(name) for name in (given if isinstance(given, list) else [given]) if name]
+    names = [str(fields.get("license_name") or name) if name == "other" else name for name in names]
+    return " and ".join(_SPDX.get(name.lower(), name) for name in names) or UNKNOWN
 
 
 def obligation(licence: str) -> str:
@@ -34,7 +67,7 @@ def obligation(licence: str) -> str:
     name = licence.lower()
     if "agpl" in name:
         return "who offers a service with them over a network must publish its source code"
-    if re.search(r"(^|-)nc(-|$)|non-?commercial", name):
+    if re.search(r"(^|[-_ ])nc([-_ ]|$)|non-?commercial", name):
         return "they may not be used commercially"
     return ""
 

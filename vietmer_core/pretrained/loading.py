@@ -10,7 +10,9 @@ from typing import Any
 import torch
 
 from vietmer_core.errors import CheckpointError
-from vietmer_core.pretrained.checkpoints import CONFIG_FILE, Checkpoint, quieten_libraries, weight_files
+from vietmer_core.pretrained.checkpoints import Checkpoint
+from vietmer_core.pretrained.hub import quieten_libraries
+from vietmer_core.pretrained.weights import CONFIG_FILE, weight_files
 
 
 def read_config(checkpoint: Checkpoint, *, model_types: Sequence[str]) -> dict[str, Any]:
@@ -44,6 +46,9 @@ def load_model(
 ) -> Any:
     """A transformers model in float32 from a checkpoint, or with random weights where the record says so.
 
+    The model's `names_not_in_checkpoint` holds the names of the tensors that the files did not have, so that
+    `PretrainedBackbone` keeps those in the checkpoints of a run.
+
     Args:
         model_class: A `PreTrainedModel`.
         checkpoint: What `open_checkpoint` gave.
@@ -56,16 +61,30 @@ def load_model(
         CheckpointError: naming the tensors that are missing, unexpected or of another shape, or the damaged file.
     """
     quieten_libraries()
-    config = model_class.config_class.from_pretrained(checkpoint.folder, local_files_only=True)
-    for name, value in changes.items():
-        setattr(config, name, value)
-    config.dtype = torch.float32
+    config = _configured(model_class, checkpoint, changes)
     if checkpoint.record.weights == "random":
         return model_class(config)
     with _silent():
         model, found = _read(model_class, checkpoint, config, key_mapping)
     _require_complete(checkpoint, found, may_miss=tuple(may_miss), may_have=tuple(may_have))
+    model.names_not_in_checkpoint = frozenset(found["missing_keys"])
     return model
+
+
+def _configured(model_class: Any, checkpoint: Checkpoint, changes: Mapping[str, Any]) -> Any:
+    from huggingface_hub.errors import StrictDataclassError
+
+    try:
+        config = model_class.config_class.from_pretrained(checkpoint.folder, local_files_only=True)
+        for name, value in changes.items():
+            setattr(config, name, value)
+    except (StrictDataclassError, OSError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"checkpoint `{checkpoint.record.checkpoint}`: its `{CONFIG_FILE}` cannot be used: {reason}"
+        ) from error
+    config.dtype = torch.float32
+    return config
 
 
 def _read(model_class: Any, checkpoint: Checkpoint, config: Any, key_mapping: Mapping[str, str] | None) -> Any:

@@ -55,6 +55,10 @@ class PretrainedParams(BaseModel):
         default="last",
         description="Output: the last layer, layer number n (0 is what enters the first), or a learned weighted sum.",
     )
+    normalise_layers: bool = Field(
+        default=False,
+        description="Brings each frame of the layers read to mean 0 and variance 1 over its width.",
+    )
     freeze: bool = Field(default=True, description="Whether the pretrained weights keep their values.")
     train_layers: WholeNumber | None = Field(
         default=None, ge=1, description="The last so many layers are trained all the same."

@@ -12,8 +12,10 @@ from vietmer_core.testing import (
     frontend_checks,
     gradient_checks,
     param_checks,
+    run_time_checks,
     sampler_checks,
     state_checks,
+    training_checks,
     value_checks,
 )
 from vietmer_core.testing.candidates import Candidate
@@ -64,6 +66,9 @@ CHECKS: Final[dict[str, Check]] = {
     **_named(MODULES, gradient_checks.parameter_gradients),
     **_named(MODULES, state_checks.same_seed, state_checks.no_global_seeding, state_checks.eval_deterministic),
     **_named(MODULES, state_checks.modes, state_checks.state_unchanged, state_checks.state_dict),
+    **_named(IN_A_MODEL, run_time_checks.autocast_finite, run_time_checks.compiled_equals_eager),
+    **_named(IN_A_MODEL, training_checks.training_draws_per_utterance),
+    **_named(ENCODERS, training_checks.frozen_stays_frozen),
     **_named(IN_A_MODEL, assembled_checks.assembled_poison, assembled_checks.assembled_alone_equals_batch),
     **_named(IN_A_MODEL, assembled_checks.assembled_parameter_gradients),
     **_named(ENCODERS, frontend_checks.frontend_protocol, frontend_checks.frontend_output),

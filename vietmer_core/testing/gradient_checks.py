@@ -24,14 +24,14 @@ def projected(outputs: Outputs, identities: Sequence[int], seed: int) -> Tensor:
     return total
 
 
-def _leaves(subject: Subject, inputs: Inputs) -> tuple[dict[str, MaskedSequence], dict[str, Tensor]]:
+def leaves(subject: Subject, inputs: Inputs) -> tuple[dict[str, MaskedSequence], dict[str, Tensor]]:
     """The inputs with gradients asked for where they are floating point, and those leaves."""
-    leaves = {
+    made = {
         name: inputs[name].features.clone().requires_grad_()
         for name, source in subject.sources.items()
         if source.is_float
     }
-    return {**inputs, **{name: inputs[name].with_features(leaf) for name, leaf in leaves.items()}}, leaves
+    return {**inputs, **{name: inputs[name].with_features(leaf) for name, leaf in made.items()}}, made
 
 
 def backward(
@@ -40,12 +40,17 @@ def backward(
     """Gradients of the projection with respect to the parameters and to the floating-point inputs."""
     module.train()
     module.zero_grad()
-    with_leaves, leaves = _leaves(subject, inputs)
+    with_leaves, given = leaves(subject, inputs)
     with WithoutDropout():
         loss = projected(subject.call(module, with_leaves), identities, seed)
     if loss.requires_grad:
         torch.autograd.backward(loss)
-    return _gradients(module), {name: _gradient(leaf) for name, leaf in leaves.items()}
+    return _gradients(module), {name: _gradient(leaf) for name, leaf in given.items()}
+
+
+def gradients_of(module: nn.Module, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The gradients of a module's parameters and of its floating-point inputs, by name."""
+    return {**_gradients(module), **{f"input {name}": _gradient(leaf) for name, leaf in given.items()}}
 
 
 def _gradient(tensor: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from vietmer_core.frontends import Frontends
 from vietmer_core.model import EmotionModel
 from vietmer_core.protocols import Loss
 from vietmer_core.spec import ExperimentSpec
+from vietmer_core.training.weights import pinned
 
 EVALUATION_BATCH_SIZE = 16
 
@@ -49,7 +50,7 @@ class Experiment:
     """Everything that the loop needs.
 
     Attributes:
-        spec: Resolved, with its number of threads.
+        spec: Resolved, with its number of threads and the commits of its pretrained checkpoints.
         catalogue: Where its components come from.
         device: Where the model is.
         frontends: From utterances to sequences.
@@ -130,6 +131,7 @@ def prepare(spec: ExperimentSpec, catalogue: Catalogue) -> Experiment:
     frontends = build_frontends(spec, catalogue)
     train, valid = open_split(spec, "train", catalogue), open_split(spec, "valid", catalogue)
     model = build_model(spec, catalogue).to(device)
+    spec = pinned(spec, model)
     loss = build_loss(spec, catalogue, class_counts(train, spec))
     cast("nn.Module", loss).to(device)
     return Experiment(

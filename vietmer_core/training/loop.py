@@ -13,6 +13,7 @@ from vietmer_core.data.loader import iterate
 from vietmer_core.errors import NonFiniteError, RunError, VietmerError
 from vietmer_core.evaluation.metrics import score
 from vietmer_core.evaluation.predictions import predict_split, prediction_rows, write_rows
+from vietmer_core.pretrained.backbone import backbones
 from vietmer_core.records import EpochRecord, FinishRecord, RunRecord, StepRecord
 from vietmer_core.training.checkpoint import Progress, save_checkpoint
 from vietmer_core.training.experiment import Experiment
@@ -21,6 +22,7 @@ from vietmer_core.training.observers import observing, tell
 from vietmer_core.training.optimisation import make_optimiser
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.steps import StepOutcome, padding_efficiency, take_step
+from vietmer_core.training.weights import load_model_state, model_state
 
 Outcome = Literal["finished", "stopped_early", "interrupted"]
 
@@ -49,6 +51,7 @@ class TrainingLoop:
         self._manager = manager
         self._progress = Progress()
         self._cut: dict[int, int] = {}
+        self._padded: dict[int, int] = {}
         self._training = experiment.spec.training
         total_steps = self._training.epochs * len(experiment.batches)
         self._optimiser, self._schedule = make_optimiser(experiment.model, self._training, total_steps=total_steps)
@@ -93,9 +96,12 @@ class TrainingLoop:
         """The steps left in this epoch; False if Ctrl-C came before its end."""
         experiment, progress, batches = self._experiment, self._progress, self._experiment.batches
         experiment.model.train()
-        for batch in iterate(loader, on_cut=self._cut.update):
+        for _, backbone in backbones(experiment.model):
+            backbone.begin_epoch(batches.epoch)
+        seed = part_seed(experiment.spec.seed, "draws")
+        for batch in iterate(loader, on_cut=self._cut.update, on_padded=self._padded.update):
             outcome = take_step(
-                batch.to(experiment.device),
+                batch.to(experiment.device).drawn(seed=seed, epoch=batches.epoch),
                 model=experiment.model,
                 loss=experiment.loss,
                 optimiser=self._optimiser,
@@ -122,8 +128,8 @@ class TrainingLoop:
         value = metrics[self._training.monitor]
         is_best = self._is_better(value)
         if is_best:
-            weights = experiment.model.state_dict()
-            save_checkpoint(self._folder.best_checkpoint, {"model": weights, "epoch": epoch, "metrics": metrics})
+            best = {**model_state(experiment.model), "epoch": epoch, "metrics": metrics}
+            save_checkpoint(self._folder.best_checkpoint, best)
             write_rows(self._folder.predictions_path("valid"), prediction_rows(found, experiment.valid, labels))
             progress.best_value, progress.best_epoch, progress.epochs_since_best = value, epoch, 0
         else:
@@ -152,12 +158,13 @@ class TrainingLoop:
 
     def _save(self, path: Any) -> None:
         state: dict[str, Any] = {
-            "model": self._experiment.model.state_dict(),
+            **model_state(self._experiment.model),
             "optimiser": self._optimiser.state_dict(),
             "schedule": self._schedule.state_dict(),
             "batches": self._experiment.batches.state_dict(),
             "progress": attrs.asdict(attrs.evolve(self._progress, seconds=self._seconds())),
             "cut": self._cut,
+            "padded": self._padded,
             "random": {"cpu": torch.get_rng_state()},
         }
         if self._experiment.device.type == "cuda":
@@ -171,22 +178,24 @@ class TrainingLoop:
             old.unlink()
 
     def _restore(self, state: dict[str, Any]) -> None:
+        path = self._folder.last_checkpoint
         try:
-            self._experiment.model.load_state_dict(state["model"])
+            load_model_state(self._experiment.model, state, path=path)
             self._optimiser.load_state_dict(state["optimiser"])
             self._schedule.load_state_dict(state["schedule"])
             self._experiment.batches.load_state_dict(state["batches"])
             self._progress, self._cut = Progress(**state["progress"]), dict(state["cut"])
+            self._padded = dict(state.get("padded", {}))
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
             detail = " ".join(str(error).split())[:200]
-            path = self._folder.last_checkpoint
             raise RunError(f"{path}: the checkpoint does not fit the run's spec: {detail}. Train anew.") from None
         torch.set_rng_state(state["random"]["cpu"].cpu())
         if "cuda" in state["random"] and self._experiment.device.type == "cuda":
             torch.cuda.set_rng_state(state["random"]["cuda"].cpu(), self._experiment.device)
 
     def _run_record(self) -> RunRecord:
-        parameters, trainable = count_parameters(self._experiment.model)
+        parameters, _ = count_parameters(self._experiment.model)
+        given = (value for group in self._optimiser.param_groups for value in group["params"])
         return RunRecord(
             folder=self._folder.path,
             name=self._experiment.spec.name,
@@ -196,7 +205,7 @@ class TrainingLoop:
             first_step=self._progress.step,
             monitor=self._training.monitor,
             num_parameters=parameters,
-            num_trainable_parameters=trainable,
+            num_trainable_parameters=sum(parameter.numel() for parameter in given),
         )
 
     def _tell_step(self, outcome: StepOutcome, num_utterances: int, efficiency: float) -> None:
@@ -225,4 +234,6 @@ class TrainingLoop:
             message=message,
             transcripts_cut=len(self._cut),
             tokens_cut=sum(self._cut.values()),
+            audio_padded=len(self._padded),
+            samples_added=sum(self._padded.values()),
         )

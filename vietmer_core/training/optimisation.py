@@ -1,15 +1,19 @@
 """AdamW's parameter groups and the learning rate of each step."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from vietmer_core.model import EmotionModel
+from vietmer_core.pretrained.backbone import backbones
 from vietmer_core.spec import TrainingSpec
+
+PRETRAINED_RATE: Final = 5e-6
+"""Peak learning rate of weights that came with a checkpoint, where `training.learning_rates` gives no other."""
 
 
 def learning_rate_factor(step: int, *, total: int, warmup: int, schedule: str) -> float:
@@ -36,17 +40,45 @@ def _parts(model: EmotionModel) -> Iterator[tuple[str, nn.Module]]:
 
 
 def parameter_groups(model: EmotionModel, training: TrainingSpec) -> list[dict[str, Any]]:
-    """Groups for the optimiser: each part at its own learning rate, weight decay for its matrices only."""
+    """Groups for the optimiser: each part at its own learning rate, weight decay for its matrices only.
+
+    Weights that came with a checkpoint have groups of their own, one a layer where `training.layer_decay` is below 1.
+    What is frozen at first and trained later is there from the start: AdamW leaves a parameter without gradient as it
+    is, without decay.
+    """
     groups: list[dict[str, Any]] = []
     for name, part in _parts(model):
+        by_rate: dict[tuple[str, float], list[nn.Parameter]] = {}
         rate = training.learning_rates.get(name, training.learning_rate)  # type: ignore[call-overload]  # the names above
-        trained = [parameter for parameter in part.parameters() if parameter.requires_grad]
-        matrices = [parameter for parameter in trained if parameter.ndim > 1]
-        vectors = [parameter for parameter in trained if parameter.ndim <= 1]
-        for parameters, decay in ((matrices, training.weight_decay), (vectors, 0.0)):
-            if parameters:
-                groups.append({"name": name, "params": parameters, "lr": rate, "weight_decay": decay})
+        new, pretrained = _trained(part)
+        by_rate[name, rate] = new
+        origin = f"{name}.pretrained"
+        peak = training.learning_rates.get(origin, PRETRAINED_RATE)  # type: ignore[call-overload]  # as above
+        for depth, parameters in pretrained:
+            by_rate.setdefault((origin, peak * training.layer_decay**depth), []).extend(parameters)
+        for (group, own_rate), trained in by_rate.items():
+            groups += _by_decay(group, trained, rate=own_rate, weight_decay=training.weight_decay)
     return groups
+
+
+def _trained(part: nn.Module) -> tuple[list[nn.Parameter], list[tuple[int, tuple[nn.Parameter, ...]]]]:
+    """What is trained of a part at some epoch: the new parameters, and the pretrained ones by their depth."""
+    inside = [backbone for _, backbone in backbones(part)]
+    theirs = {id(parameter) for backbone in inside for parameter in backbone.parameters()}
+    given = [group for backbone in inside for group in backbone.parameter_groups()]
+    new = [value for value in part.parameters() if value.requires_grad and id(value) not in theirs]
+    new += [value for group in given if group.name == "new" for value in group.parameters]
+    return new, [(group.depth, group.parameters) for group in given if group.name == "pretrained"]
+
+
+def _by_decay(
+    name: str, trained: Sequence[nn.Parameter], *, rate: float, weight_decay: float
+) -> Iterator[dict[str, Any]]:
+    matrices = [parameter for parameter in trained if parameter.ndim > 1]
+    vectors = [parameter for parameter in trained if parameter.ndim <= 1]
+    for parameters, decay in ((matrices, weight_decay), (vectors, 0.0)):
+        if parameters:
+            yield {"name": name, "params": parameters, "lr": rate, "weight_decay": decay}
 
 
 def make_optimiser(model: EmotionModel, training: TrainingSpec, *, total_steps: int) -> tuple[AdamW, LambdaLR]:

@@ -11,10 +11,13 @@ from typing import Any, Final
 import torch
 
 from vietmer_core.catalogue import Catalogue
-from vietmer_core.components import Role
+from vietmer_core.components import Modality, Role
 from vietmer_core.spec import COMPONENT_FIELDS, ExperimentSpec, reads
 
-PACKAGES: Final = ("vietmer-core", "torch", "torchaudio", "transformers", "numpy", "soundfile", "soxr", "einops")
+PACKAGES: Final = (
+    *("vietmer-core", "torch", "torchaudio", "numpy", "soundfile", "soxr", "einops"),
+    *("transformers", "safetensors", "peft", "timm", "sentencepiece", "underthesea", "pyvi", "num2words"),
+)
 
 
 def _version(package: str) -> str | None:
@@ -62,10 +65,35 @@ def _components(spec: ExperimentSpec, catalogue: Catalogue) -> list[dict[str, An
     return rows
 
 
+def _transcripts(spec: ExperimentSpec, catalogue: Catalogue) -> dict[str, Any]:
+    """How transcripts are prepared, where the text encoder says so: the segmenter with its version, the tone style."""
+    if Modality.TEXT not in reads(spec, catalogue):
+        return {}
+    found: dict[str, Any] = {}
+    segmenter = getattr(spec.text, "segmenter", None)
+    if segmenter is not None:
+        found |= {"segmenter": segmenter, "segmenter_version": None if segmenter == "none" else _version(segmenter)}
+    tone_style = getattr(spec.text, "tone_style", None)
+    return found if tone_style is None else {**found, "tone_style": tone_style}
+
+
 def provenance(
-    spec: ExperimentSpec, catalogue: Catalogue, *, device: torch.device, fingerprints: Mapping[str, str]
+    spec: ExperimentSpec,
+    catalogue: Catalogue,
+    *,
+    device: torch.device,
+    fingerprints: Mapping[str, str],
+    pretrained: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Everything that a reader needs to know how a run came about."""
+    """Everything that a reader needs to know how a run came about.
+
+    Args:
+        spec: Resolved.
+        catalogue: Where its components come from.
+        device: Where it is trained.
+        fingerprints: Of each split.
+        pretrained: Records of the pretrained weights of each encoder.
+    """
     return {
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],  # noqa: PTH119  # a name, not a path of the machine
@@ -73,6 +101,8 @@ def provenance(
         "packages": {package: _version(package) for package in PACKAGES},
         "torch_build": torch.__version__,
         "components": _components(spec, catalogue),
+        "pretrained": dict(pretrained),
+        "transcripts": _transcripts(spec, catalogue),
         "seed": spec.seed,
         "threads": torch.get_num_threads(),
         "data": dict(fingerprints),

@@ -16,6 +16,7 @@ from vietmer_core.training.loop import TrainingLoop
 from vietmer_core.training.observers import MetricsFile, StatusFile
 from vietmer_core.training.provenance import provenance
 from vietmer_core.training.run_folder import RunFolder
+from vietmer_core.training.weights import pretrained_json
 
 
 def _fingerprints(experiment: Experiment) -> dict[str, str]:
@@ -40,7 +41,13 @@ def start_run(
     fingerprints = _fingerprints(experiment)
     folder = RunFolder.create(root, spec.name)
     folder.write_spec(experiment.spec.resolved())
-    record = provenance(experiment.spec, experiment.catalogue, device=experiment.device, fingerprints=fingerprints)
+    record = provenance(
+        experiment.spec,
+        experiment.catalogue,
+        device=experiment.device,
+        fingerprints=fingerprints,
+        pretrained=pretrained_json(experiment.model),
+    )
     folder.write_json("provenance.json", record)
     loop = TrainingLoop(experiment, folder=folder, manager=installed_plugins().manager)
     return folder, loop.run([*_own_observers(folder), *observers])

@@ -83,6 +83,38 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
     assert found["test"] == str(tmp_path / "t.jsonl")
 
 
+def test_a_checkpoint_that_is_a_folder_is_relative_to_the_file_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "specs").mkdir()
+    path = tmp_path / "specs" / "a.yaml"
+    path.write_text(
+        "audio: {kind: whisper, checkpoint: ../whisper}\n"
+        "text: {kind: two, half: {checkpoint: ./bert, weights: ./b.pth}}\n",
+        encoding="utf-8",
+    )
+    found = read_documents([path]).values
+    assert found["audio"]["checkpoint"] == str(tmp_path / "whisper")
+    assert found["text"]["half"]["checkpoint"] == str(tmp_path / "specs" / "bert")
+    assert found["text"]["half"]["weights"] == str(tmp_path / "specs" / "b.pth")
+    found = read_documents([path], ["audio.checkpoint=./mine", "text.half.checkpoint=~/bert"]).values
+    assert found["audio"]["checkpoint"] == str(Path.cwd() / "mine")
+    assert found["text"]["half"]["checkpoint"] == str(tmp_path / "home" / "bert")
+
+
+def test_an_id_on_the_hub_and_other_parameters_stay_as_they_are() -> None:
+    text = "audio: {kind: whisper, checkpoint: openai/whisper-small, weights: random, note: ./x}\nname: ./x\n"
+    found = composed(text)
+    assert found["audio"] == {
+        "kind": "whisper",
+        "checkpoint": "openai/whisper-small",
+        "weights": "random",
+        "note": "./x",
+    }
+    assert found["name"] == "./x"
+
+
 def test_the_home_folder_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
     assert composed("data: {train: ~/a.jsonl}\n")["data"]["train"] == "/somewhere/a.jsonl"

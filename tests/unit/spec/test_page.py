@@ -33,7 +33,7 @@ def whole(bound: float) -> float:
 
 
 def number(schema: Mapping[str, Any], word: str) -> str:
-    bounds = (("minimum", "from"), ("exclusiveMinimum", "above"), ("exclusiveMaximum", "below"))
+    bounds = (("minimum", "from"), ("exclusiveMinimum", "above"), ("exclusiveMaximum", "below"), ("maximum", "to"))
     written = [f"{preposition} {whole(schema[key])}" for key, preposition in bounds if key in schema]
     return f"{word} {', '.join(written)}".replace(str(2**63), "2^63")
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from vietmer_core.testing.leaky.leak import Leak
 from vietmer_core.testing.leaky.other_leaks import HABITS, OUTSIDE, ROWS
+from vietmer_core.testing.leaky.running_leaks import RUNNING
 from vietmer_core.testing.leaky.sequence_leaks import AUDIO, OVER_TIME, POOLING
 
-LEAKS: Final[tuple[Leak, ...]] = (*OVER_TIME, *AUDIO, *POOLING, *HABITS, *ROWS, *OUTSIDE)
+LEAKS: Final[tuple[Leak, ...]] = (*OVER_TIME, *AUDIO, *POOLING, *HABITS, *RUNNING, *ROWS, *OUTSIDE)
 
 __all__ = ["LEAKS", "Leak"]

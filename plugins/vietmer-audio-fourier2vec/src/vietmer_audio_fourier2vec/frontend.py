@@ -33,8 +33,8 @@ class MelSettings:
 
 
 @cache
-def mel_transform(settings: MelSettings) -> MelSpectrogram:
-    """The transform of these settings, made once a process; HTK scale, triangles of height 1, magnitude."""
+def mel_transform(settings: MelSettings, device: torch.device | None = None) -> MelSpectrogram:
+    """The transform of these settings, made once a process and device; HTK scale, triangles of height 1, magnitude."""
     return MelSpectrogram(
         sample_rate=settings.sampling_rate,
         n_fft=settings.n_fft,
@@ -48,7 +48,7 @@ def mel_transform(settings: MelSettings) -> MelSpectrogram:
         center=False,
         norm=None,
         mel_scale="htk",
-    ).to(torch.float32)
+    ).to(device, torch.float32)
 
 
 @final
@@ -96,7 +96,8 @@ class LogMelFrontend:
         num_frames = self.num_frames(len(waveform))
         if num_frames == 0:
             return waveform.new_zeros((0, self.settings.num_mels))
-        mel = mel_transform(self.settings)(self._room_for_fft(waveform))  # (mels, frames or FEWEST_FRAMES)
+        transform = mel_transform(self.settings, waveform.device)
+        mel = transform(self._room_for_fft(waveform))  # (mels, frames or FEWEST_FRAMES)
         frames = torch.log(mel + self.log_offset).T[:num_frames].contiguous()  # (frames, mels)
         return self._normalised(frames)
 

@@ -1,0 +1,1 @@
+"""A text encoder that loads PhoBERT, a RoBERTa trained on word-segmented Vietnamese."""

@@ -1,0 +1,1 @@
+"""A text encoder that loads ViDeBERTa, a DeBERTa-v3 trained on word-segmented Vietnamese."""
