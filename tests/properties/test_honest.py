@@ -66,7 +66,9 @@ class BiLSTMByFlipping(nn.Module):
         def flip(values: Tensor) -> Tensor:
             return values.gather(1, repeat(source, "batch time -> batch time dim", dim=values.shape[2]))
 
-        return torch.cat([self.forth(states)[0], flip(self.back(flip(states))[0])], dim=-1)  # (batch, time, dim)
+        with torch.autocast(states.device.type, enabled=False):  # oneDNN has no LSTM in fp16 on most processors
+            whole = states.float() if states.dtype in (torch.float16, torch.bfloat16) else states
+            return torch.cat([self.forth(whole)[0], flip(self.back(flip(whole))[0])], dim=-1)  # (batch, time, dim)
 
 
 class PairsOfFrames(nn.Module):

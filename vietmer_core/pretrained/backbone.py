@@ -200,8 +200,9 @@ def _inject(model: Any, lora: LoraParams, *, targets: Sequence[str]) -> None:
     Raises:
         ValueError: if the network has no such layer.
     """
-    names = {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    unknown = [target for target in targets if target.rsplit(".", 1)[-1] not in names]
+    paths = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    names = {path.rsplit(".", 1)[-1] for path in paths}
+    unknown = [target for target in targets if not any(f".{path}".endswith(f".{target}") for path in paths)]
     if unknown or not targets:
         raise ValueError(
             f"`lora.target_modules` must be names of linear layers ({', '.join(sorted(names))}), but holds "

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from vietmer_core.errors import CheckpointError
-from vietmer_core.pretrained.hub import hub_folder
+from vietmer_core.pretrained.hub import hub_folder, remedy
 from vietmer_core.pretrained.licences import licence_of, warn_of_licence
 from vietmer_core.pretrained.params import PretrainedParams, is_folder
 from vietmer_core.pretrained.weights import CONFIG_FILE, PICKLED_WEIGHTS, SAFE_WEIGHTS, missing_parts, weight_files
@@ -82,26 +82,30 @@ def checkpoint_folder(checkpoint: str, revision: str | None, *, with_weights: bo
     """
     if is_folder(checkpoint):
         folder, commit = _local(checkpoint), None
+        cure = "Download the checkpoint again"
     else:
         folder, commit = hub_folder(checkpoint, revision, with_weights=with_weights)
+        cure = f"If the hub holds more, it could not be reached. {remedy(checkpoint, revision)}"
     if not (folder / CONFIG_FILE).is_file():
-        raise CheckpointError(f"checkpoint `{checkpoint}`: `{folder}` has no `{CONFIG_FILE}`, so it holds no model.")
+        raise CheckpointError(
+            f"checkpoint `{checkpoint}`: `{folder}` has no `{CONFIG_FILE}`, so it holds no model. {cure}."
+        )
     if with_weights:
-        _require_weights(checkpoint, folder)
+        _require_weights(checkpoint, folder, cure=cure)
     return folder, commit
 
 
-def _require_weights(checkpoint: str, folder: Path) -> None:
+def _require_weights(checkpoint: str, folder: Path, *, cure: str) -> None:
     if not weight_files(folder):
         raise CheckpointError(
             f"checkpoint `{checkpoint}`: `{folder}` has no weights; one of {', '.join(SAFE_WEIGHTS + PICKLED_WEIGHTS)} "
-            "must be there. Download the checkpoint again."
+            f"must be there. {cure}."
         )
     lacking = missing_parts(folder)
     if lacking:
         raise CheckpointError(
             f"checkpoint `{checkpoint}`: `{folder}` lacks {', '.join(lacking[:3])}"
-            f"{f' and {len(lacking) - 3} more' if len(lacking) > 3 else ''}. Download the checkpoint again."
+            f"{f' and {len(lacking) - 3} more' if len(lacking) > 3 else ''}. {cure}."
         )
 
 
@@ -110,7 +114,10 @@ def _local(checkpoint: str) -> Path:
     if folder.is_dir():
         return folder
     what = "is a file, not a folder" if folder.exists() else "does not exist"
-    raise CheckpointError(f"checkpoint `{checkpoint}`: the folder `{folder.absolute()}` {what}.")
+    raise CheckpointError(
+        f"checkpoint `{checkpoint}`: the folder `{folder.absolute()}` {what}. Put the checkpoint there, or name its "
+        "folder in `checkpoint`; that of a run stands in its `spec.yaml`."
+    )
 
 
 def _sha256(path: Path) -> str:

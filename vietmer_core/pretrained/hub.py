@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -27,9 +28,12 @@ _QUIET: Final = {
 
 
 def quieten_libraries() -> None:
-    """Keep transformers and huggingface_hub from sending anything of their own accord; before they are imported."""
+    """Keep transformers and huggingface_hub from sending anything of their own accord, imported already or not."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    constants = sys.modules.get("huggingface_hub.constants")  # an encoder's module imports transformers, which read it
+    if constants is not None and os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1":
+        vars(constants)["HF_HUB_DISABLE_TELEMETRY"] = True
 
 
 @lru_cache(maxsize=64)
@@ -101,11 +105,15 @@ def _reason(checkpoint: str, revision: str | None, error: Exception) -> str:
 
 
 def _unreachable(checkpoint: str, revision: str | None) -> str:
-    name = checkpoint.rsplit("/", maxsplit=1)[-1]
     at = f" at revision `{revision}`" if revision else ""
+    return f"is not on this machine{at}, or not whole, and the hub cannot be reached. {remedy(checkpoint, revision)}"
+
+
+def remedy(checkpoint: str, revision: str | None) -> str:
+    """How a checkpoint of the hub comes to a machine that does not reach it; a sentence without its full stop."""
+    name = checkpoint.rsplit("/", maxsplit=1)[-1]
     option = f" --revision {revision}" if revision else ""
     return (
-        f"is not on this machine{at}, or not whole, and the hub cannot be reached. On a machine that reaches it run "
-        f"`hf download {checkpoint}{option} --local-dir {name}`, copy that folder beside the spec and name it there: "
-        f"`checkpoint: ./{name}`"
+        f"On a machine that reaches it run `hf download {checkpoint}{option} --local-dir {name}`, copy that folder "
+        f"beside the spec and name it there: `checkpoint: ./{name}`"
     )

@@ -12,7 +12,7 @@ import torch
 from vietmer_core.errors import CheckpointError
 from vietmer_core.pretrained.checkpoints import Checkpoint
 from vietmer_core.pretrained.hub import quieten_libraries
-from vietmer_core.pretrained.weights import CONFIG_FILE, weight_files
+from vietmer_core.pretrained.weights import ADAPTER_FILE, CONFIG_FILE, weight_files
 
 
 def read_config(checkpoint: Checkpoint, *, model_types: Sequence[str]) -> dict[str, Any]:
@@ -58,9 +58,11 @@ def load_model(
         may_have: Regular expressions of tensors in the files that the model need not have (heads, a decoder).
 
     Raises:
-        CheckpointError: naming the tensors that are missing, unexpected or of another shape, or the damaged file.
+        CheckpointError: naming the tensors that are missing, unexpected or of another shape, or the damaged file; if
+            the folder holds an adapter of peft.
     """
     quieten_libraries()
+    _require_no_adapter(checkpoint)
     config = _configured(model_class, checkpoint, changes)
     if checkpoint.record.weights == "random":
         return model_class(config)
@@ -69,6 +71,16 @@ def load_model(
     _require_complete(checkpoint, found, may_miss=tuple(may_miss), may_have=tuple(may_have))
     model.names_not_in_checkpoint = frozenset(found["missing_keys"])
     return model
+
+
+def _require_no_adapter(checkpoint: Checkpoint) -> None:
+    """Refuse what transformers would put beside the weights unasked, and no record would name."""
+    if (checkpoint.folder / ADAPTER_FILE).is_file():
+        raise CheckpointError(
+            f"checkpoint `{checkpoint.record.checkpoint}` must hold the weights of the whole network, but has low-rank "
+            f"updates beside them (`{ADAPTER_FILE}`). Merge them with peft's `merge_and_unload` and save the network "
+            f"into a folder of its own, or take `{ADAPTER_FILE}` away to read the weights without them."
+        )
 
 
 def _configured(model_class: Any, checkpoint: Checkpoint, changes: Mapping[str, Any]) -> Any:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Final
 
 CONFIG_FILE: Final = "config.json"
+ADAPTER_FILE: Final = "adapter_config.json"
+"""Of peft: low-rank updates that belong to the weights."""
 FILES: Final = ("*.json", "*.txt", "*.codes", "*.model", "README.md")
 """Configuration, tokenizer, frontend and model card."""
 SAFE_WEIGHTS: Final = ("model.safetensors", "model-*-of-*.safetensors")

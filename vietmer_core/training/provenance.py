@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -13,6 +13,7 @@ import torch
 from vietmer_core.catalogue import Catalogue
 from vietmer_core.components import Modality, Role
 from vietmer_core.spec import COMPONENT_FIELDS, ExperimentSpec, reads
+from vietmer_core.text.abbreviations import ABBREVIATIONS_VERSION
 
 PACKAGES: Final = (
     *("vietmer-core", "torch", "torchaudio", "numpy", "soundfile", "soxr", "einops"),
@@ -43,7 +44,9 @@ def hardware(device: torch.device) -> dict[str, Any]:
     return found
 
 
-def _components(spec: ExperimentSpec, catalogue: Catalogue) -> list[dict[str, Any]]:
+def _components(
+    spec: ExperimentSpec, catalogue: Catalogue, pretrained: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[dict[str, Any]]:
     modalities = reads(spec, catalogue)
     rows = []
     for field, role in COMPONENT_FIELDS.items():
@@ -51,6 +54,7 @@ def _components(spec: ExperimentSpec, catalogue: Catalogue) -> list[dict[str, An
         if params is None:
             continue
         offer = catalogue.find(role, spec.kind(field))
+        licences = dict.fromkeys(str(record["licence"]) for record in pretrained.get(field, ()))  # of what was loaded
         rows.append(
             {
                 "role": role.value,
@@ -58,7 +62,7 @@ def _components(spec: ExperimentSpec, catalogue: Catalogue) -> list[dict[str, An
                 "distribution": offer.origin.distribution,
                 "version": offer.origin.version,
                 "licence": offer.component.licence,
-                "weights_licence": offer.component.weights_licence,
+                "weights_licence": " and ".join(licences) or offer.component.weights_licence,
                 "used": role not in (Role.TEXT, Role.AUDIO) or field in {modality.value for modality in modalities},
             }
         )
@@ -66,7 +70,7 @@ def _components(spec: ExperimentSpec, catalogue: Catalogue) -> list[dict[str, An
 
 
 def _transcripts(spec: ExperimentSpec, catalogue: Catalogue) -> dict[str, Any]:
-    """How transcripts are prepared, where the text encoder says so: the segmenter with its version, the tone style."""
+    """How transcripts are prepared, where the text encoder says so: the versions of the segmenter and of the table."""
     if Modality.TEXT not in reads(spec, catalogue):
         return {}
     found: dict[str, Any] = {}
@@ -74,7 +78,9 @@ def _transcripts(spec: ExperimentSpec, catalogue: Catalogue) -> dict[str, Any]:
     if segmenter is not None:
         found |= {"segmenter": segmenter, "segmenter_version": None if segmenter == "none" else _version(segmenter)}
     tone_style = getattr(spec.text, "tone_style", None)
-    return found if tone_style is None else {**found, "tone_style": tone_style}
+    found |= {} if tone_style is None else {"tone_style": tone_style}
+    reads_out = getattr(spec.text, "read_abbreviations", False)
+    return {**found, "abbreviations_version": ABBREVIATIONS_VERSION} if reads_out else found
 
 
 def provenance(
@@ -83,7 +89,7 @@ def provenance(
     *,
     device: torch.device,
     fingerprints: Mapping[str, str],
-    pretrained: Mapping[str, Any],
+    pretrained: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> dict[str, Any]:
     """Everything that a reader needs to know how a run came about.
 
@@ -100,7 +106,7 @@ def provenance(
         "python": platform.python_version(),
         "packages": {package: _version(package) for package in PACKAGES},
         "torch_build": torch.__version__,
-        "components": _components(spec, catalogue),
+        "components": _components(spec, catalogue, pretrained),
         "pretrained": dict(pretrained),
         "transcripts": _transcripts(spec, catalogue),
         "seed": spec.seed,

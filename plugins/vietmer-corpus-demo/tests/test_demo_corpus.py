@@ -13,11 +13,14 @@ from vietmer_corpus_demo.plugin import DemoCorpusParams, build, register_compone
 
 from vietmer_core.components import Role
 from vietmer_core.data.manifest import Manifest, ManifestSource
+from vietmer_core.testing import conformance_tests
 
 SPLITS: Final = ("train", "valid", "test")
 EMOTIONS: Final = ("angry", "happy", "neutral", "sad")
 DATA: Final = build(DemoCorpusParams()).parent
 MAX_BYTES: Final = 6_000_000
+
+test_conformance = conformance_tests("corpus", "demo")
 
 Row = dict[str, Any]
 Corpus = dict[str, list[Row]]
