@@ -61,9 +61,12 @@ def test_the_changelog_names_every_command() -> None:
     assert set(re.findall(r"`([a-z]+)`", line)) - {"vietmer"} == command_names()
 
 
-def test_the_readmes_spec_is_valid() -> None:
-    (spec,) = [body for language, body in BLOCK.findall(README) if language == "yaml"]
-    ExperimentSpec.model_validate(yaml.safe_load(spec))
+def test_the_readmes_spec_is_valid_and_so_is_what_it_says_to_change_in_it() -> None:
+    spec, *changes = [yaml.safe_load(body) for language, body in BLOCK.findall(README) if language == "yaml"]
+    ExperimentSpec.model_validate(spec)
+    assert changes
+    for change in changes:
+        assert ExperimentSpec.model_validate({**spec, **change}) != ExperimentSpec.model_validate(spec)
 
 
 def test_contributing_lists_every_session() -> None:

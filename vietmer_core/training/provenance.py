@@ -17,7 +17,7 @@ from vietmer_core.text.abbreviations import ABBREVIATIONS_VERSION
 
 PACKAGES: Final = (
     *("vietmer-core", "torch", "torchaudio", "numpy", "soundfile", "soxr", "einops"),
-    *("transformers", "safetensors", "peft", "timm", "sentencepiece", "underthesea", "pyvi", "num2words"),
+    *("transformers", "safetensors", "peft", "timm", "sentencepiece", "underthesea", "pyvi"),
 )
 
 
