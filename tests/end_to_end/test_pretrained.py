@@ -81,7 +81,7 @@ def test_the_run_says_where_its_weights_come_from(write_spec: WriteSpec, whisper
     assert record["checkpoint"] == str(whisper), "a folder is relative to the spec that names it"
     assert record["licence"] == "MIT"
     assert record["commit"] is None
-    assert list(record["files"]) == ["model.safetensors"]
+    assert list(record["files"]) == ["config.json", "preprocessor_config.json", "model.safetensors"]
     assert provenance["packages"]["transformers"]
     kept = torch.load(folder.best_checkpoint, weights_only=True)["pretrained"]
     assert kept == {"audio.backbone": {name: value for name, value in record.items() if name != "part"}}

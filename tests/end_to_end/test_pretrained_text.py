@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from vietmer_core.cli.main import commands
 from vietmer_core.errors import CheckpointError, RunError
+from vietmer_core.text.abbreviations import ABBREVIATIONS_VERSION
 from vietmer_core.training.run_folder import RunFolder
 
 phobert = pytest.importorskip("vietmer_text_phobert.plugin", reason="vietmer-text-phobert is not installed")
@@ -103,11 +104,19 @@ def test_a_folder_beside_the_spec_is_trained_evaluated_and_predicts(
 def test_the_run_says_where_the_weights_come_from(workplace: Path, write_spec: Callable[..., Path]) -> None:
     run = trained(workplace, write_spec(**only_text()))
     (record,) = RunFolder.open(run).read_json("provenance.json")["pretrained"]["text"]
-    assert (record["weights"], record["licence"], list(record["files"])) == (
-        "pretrained",
-        "unknown",
-        ["model.safetensors"],
-    )
+    assert (record["weights"], record["licence"]) == ("pretrained", "unknown")
+    assert {"config.json", "model.safetensors", "vocab.txt", "bpe.codes"} <= set(record["files"])
+
+
+def test_the_provenance_names_the_licence_of_the_weights_and_the_table_of_abbreviations(
+    workplace: Path, checkpoint: Path, write_spec: Callable[..., Path]
+) -> None:
+    (checkpoint / "README.md").write_text("---\nlicense: apache-2.0\n---\n", encoding="utf-8")
+    run = trained(workplace, write_spec(**only_text(read_abbreviations=True)))
+    found = RunFolder.open(run).read_json("provenance.json")
+    (component,) = (row for row in found["components"] if row["role"] == "text")
+    assert component["weights_licence"] == "Apache-2.0", "not that of the default checkpoint"
+    assert found["transcripts"]["abbreviations_version"] == ABBREVIATIONS_VERSION
 
 
 @pytest.mark.parametrize(

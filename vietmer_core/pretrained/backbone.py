@@ -102,7 +102,8 @@ class PretrainedBackbone(nn.Module):
         unread = {id(value) for name, value in _tensors(model) if name in not_read}
         fixed = {id(value) for value in model.parameters() if not value.requires_grad}  # sinusoidal positions
         if plan.lora is not None:
-            _inject(model, plan.lora, targets=plan.lora.target_modules or tuple(lora_targets))
+            named = plan.lora.target_modules
+            _inject(model, plan.lora, targets=tuple(lora_targets) if named is None else named)
         self._unread = _names(model, unread)  # by name: a move to another device makes new buffers
         self._fixed = _names(model, fixed)
         self.begin_epoch(0)

@@ -12,7 +12,14 @@ from vietmer_core.errors import CheckpointError
 from vietmer_core.pretrained.hub import hub_folder, remedy
 from vietmer_core.pretrained.licences import licence_of, warn_of_licence
 from vietmer_core.pretrained.params import PretrainedParams, is_folder
-from vietmer_core.pretrained.weights import CONFIG_FILE, PICKLED_WEIGHTS, SAFE_WEIGHTS, missing_parts, weight_files
+from vietmer_core.pretrained.weights import (
+    CONFIG_FILE,
+    PICKLED_WEIGHTS,
+    READ_FILES,
+    SAFE_WEIGHTS,
+    missing_parts,
+    weight_files,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +32,7 @@ class CheckpointRecord:
         commit: Commit on the hub; None for a folder.
         weights: `pretrained`, or `random` where only the configuration was read.
         licence: SPDX name of the licence of the weights, or `unknown`.
-        files: SHA-256 of each file of weights, by name.
+        files: SHA-256 of each file of weights, configuration, tokenizer and frontend, by name.
     """
 
     checkpoint: str
@@ -69,7 +76,7 @@ def open_checkpoint(params: PretrainedParams, *, licences: Mapping[str, str]) ->
         commit=commit,
         weights=params.weights,
         licence=licence,
-        files={path.name: _sha256(path) for path in weight_files(folder)} if pretrained else {},
+        files={path.name: _sha256(path) for path in _read_files(folder, with_weights=pretrained)},
     )
     return Checkpoint(folder=folder, record=record)
 
@@ -118,6 +125,12 @@ def _local(checkpoint: str) -> Path:
         f"checkpoint `{checkpoint}`: the folder `{folder.absolute()}` {what}. Put the checkpoint there, or name its "
         "folder in `checkpoint`; that of a run stands in its `spec.yaml`."
     )
+
+
+def _read_files(folder: Path, *, with_weights: bool) -> list[Path]:
+    """The files that decide what the model computes."""
+    found = [folder / name for name in READ_FILES if (folder / name).is_file()]
+    return [*found, *(weight_files(folder) if with_weights else [])]
 
 
 def _sha256(path: Path) -> str:

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -62,10 +63,10 @@ def load_model(
             the folder holds an adapter of peft.
     """
     quieten_libraries()
-    _require_no_adapter(checkpoint)
     config = _configured(model_class, checkpoint, changes)
     if checkpoint.record.weights == "random":
-        return model_class(config)
+        return _built(model_class, checkpoint, config)
+    _require_no_adapter(checkpoint)
     with _silent():
         model, found = _read(model_class, checkpoint, config, key_mapping)
     _require_complete(checkpoint, found, may_miss=tuple(may_miss), may_have=tuple(may_have))
@@ -99,6 +100,28 @@ def _configured(model_class: Any, checkpoint: Checkpoint, changes: Mapping[str, 
     return config
 
 
+def _built(model_class: Any, checkpoint: Checkpoint, config: Any) -> Any:
+    """The network with random weights.
+
+    Raises:
+        CheckpointError: if its configuration describes none, such as one of an activation that is not known.
+    """
+    try:
+        return model_class(config)
+    except Exception as error:  # the libraries raise what they please: KeyError, ZeroDivisionError, RuntimeError
+        raise CheckpointError(
+            f"checkpoint `{checkpoint.record.checkpoint}`: its `{CONFIG_FILE}` describes no {model_class.__name__} "
+            f"({_told(error)}). Download the checkpoint again."
+        ) from error
+
+
+def _told(error: Exception) -> str:
+    """What an error of a library says, on one short line; of pickles torch says it at length and with colours."""
+    if isinstance(error, UnpicklingError):
+        return "it holds other objects than tensors, or is damaged"
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
 def _read(model_class: Any, checkpoint: Checkpoint, config: Any, key_mapping: Mapping[str, str] | None) -> Any:
     files = weight_files(checkpoint.folder)
     try:
@@ -114,10 +137,11 @@ def _read(model_class: Any, checkpoint: Checkpoint, config: Any, key_mapping: Ma
             key_mapping=None if key_mapping is None else dict(key_mapping),
         )
     except Exception as error:
+        with torch.device("meta"):  # without memory: the fault may be the configuration's
+            _built(model_class, checkpoint, config)
         names = ", ".join(path.name for path in files)
-        reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
-            f"checkpoint `{checkpoint.record.checkpoint}`: {names} cannot be read: {reason}. "
+            f"checkpoint `{checkpoint.record.checkpoint}`: {names} cannot be read: {_told(error)}. "
             "Only tensors are unpickled. Download the checkpoint again, or convert it to safetensors."
         ) from error
 

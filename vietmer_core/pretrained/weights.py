@@ -9,6 +9,11 @@ ADAPTER_FILE: Final = "adapter_config.json"
 """Of peft: low-rank updates that belong to the weights."""
 FILES: Final = ("*.json", "*.txt", "*.codes", "*.model", "README.md")
 """Configuration, tokenizer, frontend and model card."""
+READ_FILES: Final = (
+    *(CONFIG_FILE, "preprocessor_config.json", "tokenizer.json", "added_tokens.json"),
+    *("vocab.txt", "bpe.codes", "spm.model"),
+)
+"""Beside the weights, those that decide what a model computes of an utterance."""
 SAFE_WEIGHTS: Final = ("model.safetensors", "model-*-of-*.safetensors")
 PICKLED_WEIGHTS: Final = ("pytorch_model.bin", "pytorch_model-*-of-*.bin")
 

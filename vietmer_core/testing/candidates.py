@@ -13,6 +13,7 @@ from vietmer_core.protocols import AudioFrontend, Encoder, Fusion, Head, Loss, P
 from vietmer_core.sequence import MaskedSequence
 from vietmer_core.testing.cases import single_frame_cases
 from vietmer_core.testing.failures import ConformanceError
+from vietmer_core.testing.freezing import freed
 from vietmer_core.testing.sources import ClassSource, FeatureSource, Source, TranscriptSource, WaveformSource
 from vietmer_core.testing.subjects import Inputs, Outputs, Subject
 
@@ -39,7 +40,8 @@ class Candidate:
 
     Attributes:
         component: As registered.
-        params: Validated parameters; `Component.tiny` unless the test gives others.
+        params: Validated parameters; `Component.tiny` unless the test gives others. Pretrained weights that they leave
+            frozen are trained, so that gradients can be compared.
     """
 
     component: Component
@@ -63,7 +65,8 @@ class Candidate:
 def candidate_of(component: Component, params: Mapping[str, Any] | None = None) -> Candidate:
     """The component with its tiny parameters, or with those given (`kind` may be left out)."""
     given = component.tiny if params is None else params
-    return Candidate(component=component, params=component.params.model_validate({"kind": component.kind, **given}))
+    validated = component.params.model_validate({"kind": component.kind, **given})
+    return Candidate(component=component, params=freed(validated))
 
 
 def as_frames(name: str, values: Any, size: int, *, axes: int) -> Outputs:

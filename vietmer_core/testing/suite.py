@@ -8,6 +8,7 @@ import pytest
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.components import Component, Role
 from vietmer_core.errors import PluginError
+from vietmer_core.pretrained.params import PretrainedParams
 from vietmer_core.testing.assembled import Assembled
 from vietmer_core.testing.assembled_checks import MODEL_CHECKS
 from vietmer_core.testing.candidates import candidate_of
@@ -104,8 +105,13 @@ def all_registered(*, catalogue: Catalogue | None = None) -> Callable[[Component
 
 
 def assembled_tests(*, catalogue: Catalogue | None = None) -> Callable[[Assembled, str], None]:
-    """A pytest test over whole models: every registered fusion with every pooler, on the first encoders registered."""
+    """A pytest test over whole models: every registered fusion with every pooler, on one encoder of each modality.
+
+    The encoders are the first registered, those trained from scratch before pretrained ones, which take longer; every
+    encoder is run inside a whole model by its own checks `assembled_…`.
+    """
     registered = [candidate_of(offer.component) for offer in (catalogue or installed_catalogue()).offered]
+    registered.sort(key=lambda part: issubclass(part.component.params, PretrainedParams))
     by_role = {role: [part for part in registered if part.component.role == role] for role in Role}
     encoders = {role: by_role[role][0] for role in (Role.TEXT, Role.AUDIO) if by_role[role]}
     parameters = []

@@ -1,5 +1,6 @@
 """Checks of training as it is: what is frozen stays frozen, and what is random belongs to the utterance."""
 
+import attrs
 import torch
 from torch import nn
 
@@ -9,6 +10,7 @@ from vietmer_core.pretrained.backbone import PretrainedBackbone, backbones
 from vietmer_core.testing.candidates import Candidate
 from vietmer_core.testing.cases import Case
 from vietmer_core.testing.failures import Place, largest_of, require_same
+from vietmer_core.testing.freezing import frozen
 from vietmer_core.testing.subjects import (
     Inputs,
     Outputs,
@@ -26,12 +28,13 @@ from vietmer_core.testing.value_checks import for_every_case, place_of
 
 def frozen_stays_frozen(candidate: Candidate) -> None:
     """What a pretrained encoder does not train has no gradient and is in eval mode, whatever mode it is put in."""
-    module = candidate.subject().build(torch.float32)
     place = Place(check="frozen_stays_frozen", component=candidate.name, dtype=torch.float32)
-    for mode in (True, False, True):
-        module.train(mode)
-        for name, backbone in backbones(module):
-            _require_frozen(place, name, backbone)
+    for params in (candidate.params, frozen(candidate.params)):
+        module = attrs.evolve(candidate, params=params).subject().build(torch.float32)
+        for mode in (True, False, True):
+            module.train(mode)
+            for name, backbone in backbones(module):
+                _require_frozen(place, name, backbone)
 
 
 def _require_frozen(place: Place, name: str, backbone: PretrainedBackbone) -> None:
@@ -40,9 +43,9 @@ def _require_frozen(place: Place, name: str, backbone: PretrainedBackbone) -> No
         if part.training and id(part) not in trained:
             raise place.fail(f"`{name}.model{inner and f'.{inner}'}` is frozen, but is in training mode.")
     free = {id(value) for root in backbone.trained_modules() for value in root.parameters()}
-    frozen = backbone.frozen_names()
+    untouched = backbone.frozen_names()
     for inner, value in backbone.named_parameters():
-        if value.requires_grad and (id(value) not in free or inner in frozen):
+        if value.requires_grad and (id(value) not in free or inner in untouched):
             raise place.fail(f"`{name}.{inner}` is frozen, but asks for a gradient.")
 
 

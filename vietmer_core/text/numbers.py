@@ -2,7 +2,8 @@
 
 Vietnamese writes 1.000.000,5: dots between thousands, a decimal comma. What has no single reading stays as it is
 written: numbers that touch letters (`4G`, `covid19`), addresses of the internet, versions (1.2.3). A number without
-separators that is longer than nine digits or begins with a zero is read digit by digit, as account numbers are.
+separators that is longer than nine digits or begins with a zero is read digit by digit, as account numbers are, but
+not in a date (`ngày 05 tháng 04`).
 """
 
 import re
@@ -17,6 +18,9 @@ _BEFORE: Final = r"(?<![\w.,:/@#+=&?-])"
 _AFTER: Final = r"(?![\w@#]|[.,:/&=?-]\w)"
 _NUMBER: Final = r"\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d{1,3}(?:,\d{3}){2,}|\d+[.,]\d+|\d+"
 _PART_OF_DAY: Final = "(?:ngày|hôm|sáng|trưa|chiều|tối|đêm|mùng|mồng)"
+_NOT_COUNTED: Final = "(?<!mỗi )(?<!một )(?<!mấy )(?<!hàng )(?<!hằng )(?<![0-9] )"
+_COUNTS: Final = r"\s?(?:%|(?:k|tr|đ|₫|vnđ|vnd)\b)|\s+(?:phần|trăm|nghìn|ngàn|triệu|tỷ|tỉ|lần|đồng)\b"
+"""What stands before `tháng 4`, or behind it, where that is four of something and not April."""
 _UNITS: Final = {"k": "nghìn", "tr": "triệu", "đ": "đồng", "₫": "đồng", "vnd": "đồng", "vnđ": "đồng"}
 _LONGEST_CARDINAL: Final = 9
 
@@ -112,9 +116,8 @@ def _millions_and(match: Match[str]) -> str:
 
 
 def _percent(match: Match[str]) -> str:
-    first = f"{_number(match['first'])} đến " if match["first"] else ""
-    number = _number(match["number"])
-    return f"{first}{number} phần trăm" if number else ""
+    spoken = [_number(written) for written in (match["first"], match["number"]) if written]
+    return f"{' đến '.join(spoken)} phần trăm" if all(spoken) else ""
 
 
 def _ratio(match: Match[str]) -> str:
@@ -131,7 +134,7 @@ def _compiled(body: str) -> re.Pattern[str]:
 
 
 _READERS: Final[tuple[tuple[re.Pattern[str], Callable[[Match[str]], str]], ...]] = (
-    (_compiled(r"(?:\+84|0)(?:[ .-]?\d){9,10}"), _phone),
+    (_compiled(r"(?!0\.\d{9})(?:\+84|0)(?:[ .-]?\d){9,10}"), _phone),
     (_compiled(r"1[89]00(?:[ .-]?\d){4,6}"), _phone),
     (
         _compiled(
@@ -145,7 +148,9 @@ _READERS: Final[tuple[tuple[re.Pattern[str], Callable[[Match[str]], str]], ...]]
         _date,
     ),
     (_compiled(r"(?P<said>tháng\s+)(?P<month>\d{1,2})[/-](?P<year>\d{4})"), _month_of_year),
-    (_compiled(r"(?P<said>tháng\s+)(?P<month>4)"), lambda match: f"{match['said']}tư"),
+    (_compiled(r"(?P<said>tháng\s+)0(?P<month>[1-9])"), lambda match: match["said"] + _month(int(match["month"]))),
+    (_compiled(rf"{_NOT_COUNTED}(?P<said>tháng\s+)(?P<month>4)(?!{_COUNTS})"), lambda match: f"{match['said']}tư"),
+    (_compiled(r"(?P<said>(?:ngày|mùng|mồng)\s+)0(?P<day>[1-9])"), lambda match: match["said"] + _whole(match["day"])),
     (_compiled(r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"), _time),
     (_compiled(r"(?P<hour>\d{1,2})(?:h(?P<minute>\d{2})?|g(?P<minutes>\d{2}))(?:p|ph)?"), _time),
     (_compiled(r"(?P<number>\d{1,3})tr(?P<rest>\d|\d{3})"), _millions_and),

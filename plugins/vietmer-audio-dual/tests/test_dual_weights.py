@@ -114,7 +114,7 @@ class Stranger:
 
 def test_only_tensors_are_unpickled(tmp_path: Path) -> None:
     torch.save({"features.0.weight": Stranger()}, tmp_path / "vggish.pth")
-    with pytest.raises(CheckpointError, match=r"`vggish.pth` cannot be read: .*Only tensors are unpickled"):
+    with pytest.raises(CheckpointError, match=r"`vggish.pth` cannot be read: it holds other objects than tensors"):
         load(tmp_path)
     (tmp_path / "vggish.pth").write_bytes(pickle.dumps({"a": 1})[:9])
     with pytest.raises(CheckpointError, match="cannot be read"):

@@ -9,7 +9,7 @@ import huggingface_hub
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import DebertaV2ForSequenceClassification, DebertaV2Model
+from transformers import DebertaV2ForQuestionAnswering, DebertaV2ForSequenceClassification, DebertaV2Model
 from vietmer_text_videberta.encoder import VidebertaEncoder
 from vietmer_text_videberta.loading import load_encoder, load_frontend
 from vietmer_text_videberta.plugin import LICENCES, TINY, VidebertaParams, register_components
@@ -48,16 +48,18 @@ def put_in_cache(hub: Path, checkpoint: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("pickled", [False, True])
-@pytest.mark.parametrize("model_class", [None, DebertaV2Model, DebertaV2ForSequenceClassification])
+@pytest.mark.parametrize(
+    "model_class", [None, DebertaV2Model, DebertaV2ForSequenceClassification, DebertaV2ForQuestionAnswering]
+)
 def test_every_weight_of_the_network_is_read(saved: Saved, pickled: bool, model_class: Any) -> None:
-    """From a masked-language model, a bare network with its pooler, a classifier."""
+    """From a masked-language model, a bare network with its pooler, a classifier, one for questions."""
     folder = saved(pickled=pickled, model_class=model_class)
     encoder = load_encoder(params_at(folder))
     plain = DebertaV2Model.from_pretrained(folder).state_dict()
     found = encoder.backbone.model.state_dict()
     assert found.keys() == plain.keys()
     assert all(torch.equal(found[name], plain[name]) for name in plain)
-    assert list(encoder.backbone.record.files) == ["pytorch_model.bin" if pickled else "model.safetensors"]
+    assert list(encoder.backbone.record.files)[-1] == ("pytorch_model.bin" if pickled else "model.safetensors")
 
 
 def test_random_weights_are_other_ones(saved: Saved) -> None:

@@ -111,6 +111,11 @@ def test_layers_that_low_rank_updates_cannot_find_are_named(build: Build) -> Non
         ValueError, match=r"must be names of linear layers \(dense, key, query, value\), but holds q_proj"
     ):
         build(lora={"target_modules": ["q_proj"]})
+    with pytest.raises(ValueError, match="but holds nothing instead"):
+        build(lora={"target_modules": []})
+    with pytest.raises(ValueError, match=r"but holds elsewhere\.value instead"):
+        build(lora={"target_modules": ["query", "elsewhere.value"]})
+    assert len(trained_names(build(lora={"target_modules": ["query", "self.value"]}))) == 3 * 2 * 2
 
 
 def test_more_layers_than_there_are_is_refused(build: Build) -> None:

@@ -20,7 +20,8 @@ def test_the_record_names_the_files_by_their_content(make_checkpoint: MakeCheckp
     folder = make_checkpoint()
     (folder / "README.md").write_text("---\nlicense: mit\n---\n", encoding="utf-8")
     checkpoint = open_checkpoint(PretrainedParams(checkpoint=str(folder)), licences={})
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    read = ("config.json", "model.safetensors")
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in read}
     assert checkpoint.folder == folder
     assert checkpoint.record.as_json() == {
         "checkpoint": str(folder),
@@ -28,7 +29,7 @@ def test_the_record_names_the_files_by_their_content(make_checkpoint: MakeCheckp
         "commit": None,
         "weights": "pretrained",
         "licence": "MIT",
-        "files": {"model.safetensors": digest},
+        "files": digests,
     }
 
 
@@ -37,6 +38,18 @@ def test_a_changed_file_is_hashed_again(make_checkpoint: MakeCheckpoint) -> None
     before = open_checkpoint(params, licences={}).record.files
     make_checkpoint(seed=1)
     assert open_checkpoint(params, licences={}).record.files != before
+
+
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "vocab.txt", "tokenizer.json"])
+def test_a_file_that_decides_what_is_read_belongs_to_the_record(make_checkpoint: MakeCheckpoint, name: str) -> None:
+    folder = make_checkpoint()
+    params = PretrainedParams(checkpoint=str(folder))
+    before = open_checkpoint(params, licences={}).record.files
+    text = (folder / name).read_text(encoding="utf-8") if (folder / name).is_file() else "{}"
+    (folder / name).write_text(f"{text}\n", encoding="utf-8")
+    (folder / "README.md").write_text("another card", encoding="utf-8")
+    found = open_checkpoint(params, licences={}).record.files
+    assert [file for file in found if found[file] != before.get(file)] == [name]
 
 
 def test_binding_weights_are_warned_of(make_checkpoint: MakeCheckpoint) -> None:
@@ -51,7 +64,7 @@ def test_random_weights_need_no_file_of_weights_and_have_no_licence(make_checkpo
     (folder / "model.safetensors").unlink()
     params = PretrainedParams(checkpoint=str(folder), weights="random")
     record = open_checkpoint(params, licences={str(folder): "AGPL-3.0"}).record  # a warning would be an error here
-    assert (record.weights, record.licence, record.files) == ("random", "none", {})
+    assert (record.weights, record.licence, list(record.files)) == ("random", "none", ["config.json"])
     with pytest.raises(CheckpointError, match=r"has no weights; one of model\.safetensors"):
         open_checkpoint(PretrainedParams(checkpoint=str(folder)), licences={})
 

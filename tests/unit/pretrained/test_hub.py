@@ -41,7 +41,7 @@ def test_what_is_in_the_cache_is_found_without_network(cache: Path) -> None:
     assert checkpoint.folder == cache / "models--somebody--tiny-bert" / "snapshots" / COMMIT
     record = checkpoint.record
     assert (record.checkpoint, record.revision, record.commit, record.licence) == (ID, None, COMMIT, "MIT")
-    assert set(record.files) == {"model.safetensors"}
+    assert "model.safetensors" in record.files
 
 
 def test_a_pinned_commit_is_read_without_asking_the_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +91,19 @@ def test_an_offline_machine_gets_one_sentence(revision: str | None) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("revision", [None, COMMIT])
+@pytest.mark.parametrize("lost", ["model.safetensors", "config.json"])
+def test_a_part_of_a_checkpoint_in_the_cache_is_told_with_its_cure(
+    cache: Path, revision: str | None, lost: str
+) -> None:
+    (cache / "models--somebody--tiny-bert" / "snapshots" / COMMIT / lost).unlink()
+    with pytest.raises(CheckpointError) as caught:
+        open_checkpoint(PretrainedParams(checkpoint=ID, revision=revision), licences={})
+    option = f" --revision {revision}" if revision else ""
+    assert f"`hf download {ID}{option} --local-dir tiny-bert`" in str(caught.value)
+    assert "`checkpoint: ./tiny-bert`." in str(caught.value)
+
+
 def refused(kind: type[errors.HfHubHTTPError]) -> errors.HfHubHTTPError:
     """The error without the response that it is usually made from."""
     return kind.__new__(kind, "refused")
@@ -127,6 +140,9 @@ from vietmer_core.errors import CheckpointError
 from vietmer_core.pretrained.checkpoints import open_checkpoint
 from vietmer_core.pretrained.params import PretrainedParams
 assert "huggingface_hub" not in sys.modules
+if sys.argv[1] == "imported before":
+    from huggingface_hub import constants
+    assert not constants.HF_HUB_DISABLE_TELEMETRY
 try:
     open_checkpoint(PretrainedParams(checkpoint="somebody/nothing"), licences={})
 except CheckpointError:
@@ -137,8 +153,9 @@ assert os.environ["DISABLE_SAFETENSORS_CONVERSION"] == "1"
 """
 
 
-def test_telemetry_is_off_before_the_libraries_are_imported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["imported after", "imported before"])
+def test_telemetry_is_off_whenever_the_libraries_are_imported(tmp_path: Path, when: str) -> None:
     quiet = ("HF_HUB_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "DO_NOT_TRACK", "DISABLE_SAFETENSORS_CONVERSION")
     inherited = {name: value for name, value in os.environ.items() if name not in quiet}
     environment = {**inherited, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
-    subprocess.run([sys.executable, "-c", SENDS_NOTHING], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", SENDS_NOTHING, when], env=environment, check=True)

@@ -77,6 +77,13 @@ def test_names_can_be_mapped(make_checkpoint: MakeCheckpoint) -> None:
     assert torch.equal(model.embeddings.LayerNorm.weight, torch.full((8,), 2.0))
 
 
+def test_low_rank_updates_beside_the_weights_are_refused(make_checkpoint: MakeCheckpoint) -> None:
+    folder = make_checkpoint()
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "somebody/else"}', encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"must hold the weights of the whole network, but has low-rank updates"):
+        loaded(folder)
+
+
 def test_random_weights_follow_the_seed_and_read_no_file(make_checkpoint: MakeCheckpoint) -> None:
     folder = make_checkpoint()
     (folder / "model.safetensors").write_bytes(b"nothing")
@@ -120,8 +127,11 @@ def test_pickled_weights_are_read_without_running_anything(make_checkpoint: Make
     assert target.is_dir()
     target.rmdir()
     torch.save({**tensors, "extra": Payload(target)}, folder / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin cannot be read.*Only tensors are unpickled"):
+    with pytest.raises(
+        CheckpointError, match=r"cannot be read: it holds other objects.*Only tensors are unp"
+    ) as caught:
         loaded(folder)
+    assert str(caught.value).isprintable()  # torch writes of it in bold
     assert not target.exists()
 
 
@@ -145,6 +155,19 @@ def test_a_configuration_of_nonsense_is_one_sentence(make_checkpoint: MakeCheckp
     with pytest.raises(CheckpointError, match=r"its `config\.json` cannot be used") as caught:
         loaded(folder)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("weights", ["pretrained", "random"])
+@pytest.mark.parametrize("change", [{"hidden_act": "no such one"}, {"num_attention_heads": 3}])
+def test_a_configuration_of_no_network_is_blamed_rather_than_the_weights(
+    make_checkpoint: MakeCheckpoint, change: dict[str, Any], weights: str
+) -> None:
+    folder = make_checkpoint()
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, **change}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"its `config\.json` describes no BertModel \(") as caught:
+        load_model(BertModel, opened(folder, weights=weights), changes={}, may_miss=POOLER)
+    assert "cannot be read" not in str(caught.value)
 
 
 def test_nothing_is_printed_and_no_warning_stays(

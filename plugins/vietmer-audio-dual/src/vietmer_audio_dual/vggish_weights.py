@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Final
 
 import torch
@@ -89,7 +90,8 @@ def _read(file: Path) -> dict[str, Tensor]:
             return load_file(file)
         content: Any = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        is_pickle = isinstance(error, UnpicklingError)  # of which torch says at length, and in bold, how to run it
+        reason = "it holds other objects than tensors" if is_pickle else " ".join(str(error).split())[:200]
         raise CheckpointError(
             f"`vggish.weights`: `{file.name}` cannot be read: {reason}. Only tensors are unpickled. Download the file "
             "again, or convert it to safetensors."

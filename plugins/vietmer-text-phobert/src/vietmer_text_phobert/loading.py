@@ -15,7 +15,13 @@ from vietmer_core.text.subwords import Subwords
 from vietmer_text_phobert.encoder import PhobertEncoder
 from vietmer_text_phobert.plugin import LICENCES, PhobertParams
 
-_NOT_READ: Final = (r"(^|\.)lm_head\.", r"(^|\.)classifier\.", r"(^|\.)pooler\.", r"embeddings\.position_ids$")
+_NOT_READ: Final = (
+    r"(^|\.)lm_head\.",
+    r"(^|\.)classifier\.",
+    r"(^|\.)qa_outputs\.",
+    r"(^|\.)pooler\.",
+    r"embeddings\.position_ids$",
+)
 """Tensors in the files of RoBERTa checkpoints that the encoder has no use for: heads, and a buffer of old versions."""
 
 

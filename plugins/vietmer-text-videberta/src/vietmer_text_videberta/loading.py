@@ -20,6 +20,7 @@ _NOT_READ: Final = (
     r"(^|\.)lm_predictions\.",
     r"(^|\.)cls\.",
     r"(^|\.)classifier\.",
+    r"(^|\.)qa_outputs\.",
     r"(^|\.)pooler\.",
     r"embeddings\.position_ids$",
     r"embeddings\.(word|position)_embeddings\._weight$",
