@@ -43,6 +43,20 @@ def test_an_adapter_equals_transformers_alone_and_in_a_batch(
             torch.testing.assert_close(together.features[index, :length], expected, rtol=0, atol=1e-12)
 
 
+def test_a_row_shorter_than_the_adapter_gives_no_frame_alone_and_in_a_batch(save: Save, build: Build) -> None:
+    """One frame, where a kernel of 4 with one zero on each side needs two."""
+    encoder = build(save("wav2vec2-layer", **{**ADAPTER, "adapter_kernel_size": 4, "adapter_stride": 3}))
+    with torch.no_grad():
+        alone = encoder(pad_rows([rows()[1]]))
+        together = encoder(pad_rows(rows()))
+        longest = encoder(pad_rows([rows()[0]]))
+    assert alone.lengths.tolist() == [0]
+    assert together.lengths.tolist()[1] == 0
+    frames = int(longest.lengths[0])
+    assert frames > 0
+    torch.testing.assert_close(together.features[0, :frames], longest.features[0], rtol=0, atol=1e-12)
+
+
 def test_an_adapter_that_reads_padding_would_be_seen(save: Save, plain: Plain) -> None:
     model = plain(save("wav2vec2-layer", **ADAPTER))
     sequence = pad_rows(rows())

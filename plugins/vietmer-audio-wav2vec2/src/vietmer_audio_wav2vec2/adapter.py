@@ -5,6 +5,7 @@ from typing import Any, Final
 import torch
 from einops import rearrange
 from torch import Tensor
+from torch.nn.functional import pad
 
 from vietmer_core.sequence import MaskedSequence
 
@@ -26,9 +27,11 @@ def adapt(adapter: Any, sequence: MaskedSequence) -> MaskedSequence:
     if adapter.proj is not None:
         states = adapter.proj_layer_norm(adapter.proj(states))  # (batch, time, output_dim)
     for layer in adapter.layers:
+        (kernel,), (stride,) = layer.conv.kernel_size, layer.conv.stride
         zeroed = MaskedSequence(features=states, lengths=lengths).zeroed().features
+        missing = max(0, kernel - 2 * PADDING - zeroed.shape[1])  # a batch too short for one frame gives none
+        zeroed = pad(zeroed, (0, 0, 0, missing))  # (batch, time + missing, output_dim)
         columns = layer(rearrange(zeroed, "batch time dim -> batch dim time"))  # (batch, output_dim, fewer)
         states = rearrange(columns, "batch dim time -> batch time dim")
-        (kernel,), (stride,) = layer.conv.kernel_size, layer.conv.stride
         lengths = adapted_lengths(lengths, num_layers=1, kernel=kernel, stride=stride)
     return MaskedSequence(features=states, lengths=lengths, draws=sequence.draws)
