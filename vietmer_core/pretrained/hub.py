@@ -105,6 +105,8 @@ def _reason(checkpoint: str, revision: str | None, error: Exception) -> str:
 
 
 def _unreachable(checkpoint: str, revision: str | None) -> str:
+    if Path(checkpoint).is_dir():
+        return f"is an id on the hub, but a folder of that name is here. To mean the folder, write `./{checkpoint}`"
     at = f" at revision `{revision}`" if revision else ""
     return f"is not on this machine{at}, or not whole, and the hub cannot be reached. {remedy(checkpoint, revision)}"
 

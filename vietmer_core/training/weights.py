@@ -73,7 +73,8 @@ def _require_same_files(
         if changed:
             raise RunError(
                 f"{path}: the run was trained on other weights of `{record.checkpoint}` than those here: "
-                f"{_named(changed)} {'differs' if len(changed) == 1 else 'differ'} (SHA-256). Restore the files of the run's `provenance.json`, or train anew."
+                f"{_named(changed)} {'differs' if len(changed) == 1 else 'differ'} (SHA-256). Restore the files "
+                "of the run's `provenance.json`, or train anew."
             )
 
 

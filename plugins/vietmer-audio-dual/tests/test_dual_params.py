@@ -78,8 +78,9 @@ def test_licences_of_both_halves_are_told() -> None:
 
 def test_vggish_without_weights_is_told_before_anything_is_fetched() -> None:
     params = DualParams.model_validate({"checkpoint": "./nowhere"})
-    with pytest.raises(CheckpointError, match=r"`vggish\.weights` must be named"):
-        build_encoder(params)
+    for build in (build_frontend, build_encoder):
+        with pytest.raises(CheckpointError, match=r"`vggish\.weights` must be named"):
+            build(params)
 
 
 def test_a_checkpoint_of_another_rate_is_refused(tmp_path: Path) -> None:

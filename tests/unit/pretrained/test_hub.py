@@ -91,6 +91,16 @@ def test_an_offline_machine_gets_one_sentence(revision: str | None) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("cache")
+def test_a_folder_written_as_an_id_is_told_how_to_write_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "whisper-tiny").mkdir()
+    with pytest.raises(CheckpointError, match=r"To mean the folder, write `\./whisper-tiny`\.$"):
+        open_checkpoint(PretrainedParams(checkpoint="whisper-tiny"), licences={})
+    with pytest.raises(CheckpointError, match="hf download whisper-base"):
+        open_checkpoint(PretrainedParams(checkpoint="whisper-base"), licences={})
+
+
 @pytest.mark.parametrize("revision", [None, COMMIT])
 @pytest.mark.parametrize("lost", ["model.safetensors", "config.json"])
 def test_a_part_of_a_checkpoint_in_the_cache_is_told_with_its_cure(

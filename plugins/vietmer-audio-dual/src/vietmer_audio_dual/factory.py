@@ -14,7 +14,7 @@ from vietmer_audio_dual.params import DualParams, VggishParams
 from vietmer_audio_dual.patches import PatchGrid
 from vietmer_audio_dual.vggish import Vggish
 from vietmer_audio_dual.vggish_half import VggishHalf
-from vietmer_audio_dual.vggish_weights import load_vggish
+from vietmer_audio_dual.vggish_weights import load_vggish, named_weights
 from vietmer_core.errors import CheckpointError
 from vietmer_core.pretrained.backbone import PretrainedBackbone, TrainingPlan
 
@@ -23,8 +23,10 @@ def make_frontend(params: DualParams) -> DualFrontend:
     """The frontend of both halves.
 
     Raises:
-        CheckpointError: if the checkpoint of wav2vec 2.0 cannot be found or used, or is not of 16 kHz.
+        CheckpointError: if the weights of VGGish are not named, or the checkpoint of wav2vec 2.0 cannot be found or
+            used, or is not of 16 kHz.
     """
+    named_weights(params.vggish.weights)  # before anything is fetched
     wav2vec2 = make_wav2vec2_frontend(params)
     if wav2vec2.sampling_rate != SAMPLING_RATE:
         raise CheckpointError(

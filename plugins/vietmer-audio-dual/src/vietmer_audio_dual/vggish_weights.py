@@ -26,6 +26,21 @@ RANDOM_RECORD: Final = CheckpointRecord(
 )
 
 
+def named_weights(weights: str | None) -> str:
+    """The weights that a spec names.
+
+    Raises:
+        CheckpointError: if it names none.
+    """
+    if weights is None:
+        raise CheckpointError(
+            "`vggish.weights` must be named, since no stable address of VGGish's weights is known. Get "
+            f"`{PUBLISHED_FILE}` (releases of github.com/harritaylor/torchvggish) and give its path, or choose "
+            "`vggish: {weights: random}` to train VGGish from scratch."
+        )
+    return weights
+
+
 def load_vggish(network: nn.Module, weights: str | None, *, licence: str | None) -> CheckpointRecord:
     """Fill VGGish with the weights that a spec names, and say where they come from.
 
@@ -39,20 +54,14 @@ def load_vggish(network: nn.Module, weights: str | None, *, licence: str | None)
     """
     if weights == "random":
         return RANDOM_RECORD
-    if weights is None:
-        raise CheckpointError(
-            "`vggish.weights` must be named, since no stable address of VGGish's weights is known. Get "
-            f"`{PUBLISHED_FILE}` (releases of github.com/harritaylor/torchvggish) and give its path, or choose "
-            "`vggish: {weights: random}` to train VGGish from scratch."
-        )
-    file = _file_of(weights)
+    file = _file_of(named_weights(weights))
     _fill(network, _read(file), file)
     digest = _sha256(file)
     known = PUBLISHED_LICENCE if digest.startswith(PUBLISHED_SHA256) else UNKNOWN
     found = licence or known
-    warn_of_licence(weights, found)
+    warn_of_licence(str(weights), found)
     return CheckpointRecord(
-        checkpoint=weights,
+        checkpoint=str(weights),
         revision=None,
         commit=None,
         weights="pretrained",
