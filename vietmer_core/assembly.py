@@ -1,7 +1,7 @@
 """Assembly: from a spec to the frontends, the model, the loss and the sampler it names."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -110,8 +110,8 @@ def _build_poolers(spec: ExperimentSpec, catalogue: Catalogue, dims: Sequence[in
     return poolers
 
 
-def build_loss(spec: ExperimentSpec, catalogue: Catalogue, class_counts: Sequence[int]) -> Loss:
-    """The loss of a spec; `class_counts` holds the training utterances of each class."""
+def build_loss(spec: ExperimentSpec, catalogue: Catalogue, class_counts: Mapping[str, int]) -> Loss:
+    """The loss of a spec; `class_counts` holds the training utterances of each label, in order."""
     component, params = _component(spec, Role.LOSS, catalogue)
     loss: Loss = _built(component, lambda: component.build(params, class_counts=class_counts))
     return loss

@@ -1,16 +1,29 @@
 """`Batch`: what the loader hands to the model."""
 
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final
 
 import attrs
 import torch
 from torch import Tensor
 
+from vietmer_core.components import Modality
 from vietmer_core.nn.draws import folded, utterance_draws
 from vietmer_core.sequence import MaskedSequence
 
 TEXT_STREAM: Final = 0
 AUDIO_STREAM: Final = 1
+
+
+class Stage(StrEnum):
+    """How far a modality of a batch has come."""
+
+    FEATURES = "features"
+    """What the frontend gave."""
+    STATES = "states"
+    """What the frozen part of the encoder gave (`CacheableEncoder.encode`)."""
+    FRAMES = "frames"
+    """What the encoder gave."""
 
 
 def absent_sequence(batch: int, device: torch.device | str = "cpu") -> MaskedSequence:
@@ -25,6 +38,10 @@ def _pinned(numbers: Tensor | None) -> Tensor | None:
     return None if numbers is None else numbers.pin_memory()
 
 
+def _moved(numbers: Tensor | None, device: torch.device | str) -> Tensor | None:
+    return None if numbers is None else numbers.to(device, non_blocking=True)
+
+
 @attrs.frozen(eq=False, init=False)
 class Batch:
     """One batch of utterances.
@@ -34,36 +51,55 @@ class Batch:
         audio: `(batch, frames, dim)` from the audio frontend; `(batch, 0, 0)` where the model hears nothing.
         labels: `(batch,)` int64 classes in the order of the label space, or None at prediction.
         indices: `(batch,)` int64 positions of the utterances in their split.
+        soft_labels: `(batch, classes)` float32 share of the raters for each class, rows sum to 1; None where nobody
+            gave any.
         identities: `(batch,)` int64 hash of each utterance's id, or None where the rows have no id.
         draws: `(batch,)` int64 seed of each utterance's random numbers in training, or None: see `drawn`.
+        text_stage: How far `text` has come; from `STATES` on it is `(batch, tokens, dim)`.
+        audio_stage: How far `audio` has come.
     """
 
     text: MaskedSequence
     audio: MaskedSequence
     labels: Tensor | None
     indices: Tensor
+    soft_labels: Tensor | None
     identities: Tensor | None
     draws: Tensor | None
+    text_stage: Stage
+    audio_stage: Stage
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one argument for each field
         self,
         *,
         text: MaskedSequence,
         audio: MaskedSequence,
         labels: Tensor | None,
         indices: Tensor,
+        soft_labels: Tensor | None = None,
         identities: Tensor | None = None,
         draws: Tensor | None = None,
+        text_stage: Stage = Stage.FEATURES,
+        audio_stage: Stage = Stage.FEATURES,
     ) -> None:
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "audio", audio)
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "indices", indices)
+        object.__setattr__(self, "soft_labels", soft_labels)
         object.__setattr__(self, "identities", identities)
         object.__setattr__(self, "draws", draws)
+        object.__setattr__(self, "text_stage", text_stage)
+        object.__setattr__(self, "audio_stage", audio_stage)
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def modality(self, modality: Modality) -> tuple[MaskedSequence, Stage]:
+        """The sequence of a modality, and how far it has come."""
+        if modality is Modality.TEXT:
+            return self.text, self.text_stage
+        return self.audio, self.audio_stage
 
     def drawn(self, *, seed: int, epoch: int) -> "Batch":
         """The same batch with the seeds of its random numbers in training, on itself and on both its sequences.
@@ -79,37 +115,34 @@ class Batch:
                 "`identities` must be int64 of shape (batch,) for an utterance to draw, but is None instead."
             )
         draws = utterance_draws(self.identities, seed=seed, epoch=epoch)  # (batch,)
-        return Batch(
+        return self._with(
             text=self.text.with_draws(folded(draws, TEXT_STREAM)),
             audio=self.audio.with_draws(folded(draws, AUDIO_STREAM)),
-            labels=self.labels,
-            indices=self.indices,
-            identities=self.identities,
             draws=draws,
         )
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device; the positions, which the model does not read, stay."""
-
-        def moved(numbers: Tensor | None) -> Tensor | None:
-            return None if numbers is None else numbers.to(device, non_blocking=True)
-
-        return Batch(
+        return self._with(
             text=self.text.to(device),
             audio=self.audio.to(device),
-            labels=moved(self.labels),
-            indices=self.indices,
-            identities=moved(self.identities),
-            draws=moved(self.draws),
+            labels=_moved(self.labels, device),
+            soft_labels=_moved(self.soft_labels, device),
+            identities=_moved(self.identities, device),
+            draws=_moved(self.draws, device),
         )
 
     def pin_memory(self) -> "Batch":
         """The same batch in page-locked memory (called by torch's loader)."""
-        return Batch(
+        return self._with(
             text=self.text.pin_memory(),
             audio=self.audio.pin_memory(),
             labels=_pinned(self.labels),
-            indices=self.indices,
+            soft_labels=_pinned(self.soft_labels),
             identities=_pinned(self.identities),
             draws=_pinned(self.draws),
         )
+
+    def _with(self, **changes: Any) -> "Batch":
+        fields = {field.name: getattr(self, field.name) for field in attrs.fields(Batch)}
+        return Batch(**{**fields, **changes})

@@ -11,7 +11,7 @@ import attrs
 
 EXIT_OK: Final = 0
 EXIT_FOUND: Final = 1
-"""A check ran to its end and found errors (`vietmer data check`, `vietmer doctor`)."""
+"""A check ran to its end and found errors (`vietmer data check`, `vietmer doctor`, `vietmer cache verify`)."""
 EXIT_USAGE: Final = 2
 """The command line or the spec cannot be used as given; a spec that names a kind not installed is one of these."""
 EXIT_DATA: Final = 3
@@ -19,7 +19,7 @@ EXIT_DATA: Final = 3
 EXIT_PLUGIN: Final = 4
 """A plugin is broken, offered twice, or missing where it is looked up directly rather than read from a spec."""
 EXIT_RUN: Final = 5
-"""A run failed, or its folder cannot be used; what had been computed is kept."""
+"""A run failed, or its folder or the feature cache cannot be used; what had been computed is kept."""
 EXIT_INTERRUPTED: Final = 130
 """Stopped by Ctrl-C; a training run can be continued."""
 
@@ -99,6 +99,18 @@ class AssemblyError(VietmerError):
     exit_code = EXIT_USAGE
 
 
+class TooLongError(AssemblyError):
+    """An utterance that is longer than a batch may be.
+
+    Attributes:
+        index: Its position in the split.
+    """
+
+    def __init__(self, message: str, *, index: int) -> None:
+        super().__init__(message)
+        self.index: Final = index
+
+
 class CheckpointError(VietmerError):
     """A pretrained checkpoint that cannot be found, fetched, read or used."""
 
@@ -113,3 +125,17 @@ class RunError(VietmerError):
 
 class NonFiniteError(RunError):
     """A loss or a gradient that is not finite; the weights are not to be kept over an earlier checkpoint."""
+
+
+class CacheError(VietmerError):
+    """A feature cache that cannot be read or written; what had been written to it is kept."""
+
+    exit_code = EXIT_RUN
+
+
+class MissingEntryError(CacheError):
+    """An utterance whose features are not in the cache."""
+
+
+class DamagedEntryError(CacheError):
+    """An utterance whose features in the cache are not what was written; they count as missing."""

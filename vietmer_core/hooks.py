@@ -7,7 +7,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from vietmer_core.components import Component
-    from vietmer_core.records import EpochRecord, FinishRecord, RunRecord, StepRecord
+    from vietmer_core.records import CacheRecord, EpochRecord, FinishRecord, RunRecord, StepRecord
 
 PROJECT: Final = "vietmer"
 ENTRY_POINT_GROUP: Final = "vietmer"
@@ -19,6 +19,11 @@ hookimpl: Final = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def register_components() -> "Sequence[Component]":  # type: ignore[empty-body]  # a specification has no body
     """Return the components that this plugin offers."""
+
+
+@hookspec
+def fill_cache(progress: "CacheRecord") -> None:
+    """The states of a frozen encoder are being computed for the feature cache: at its begin, each batch, its end."""
 
 
 @hookspec

@@ -7,15 +7,14 @@ from typing import Any, Final, Literal, cast, final
 import torch
 from torch import Tensor, nn
 
-from vietmer_core.batch import Batch, absent_sequence
+from vietmer_core.batch import AUDIO_STREAM, TEXT_STREAM, Batch, Stage, absent_sequence
+from vietmer_core.components import Modality
 from vietmer_core.nn.dropout import UtteranceDropout
-from vietmer_core.protocols import Encoder, Fusion, Head, Pooler
+from vietmer_core.protocols import CacheableEncoder, Encoder, Fusion, Head, Pooler
 from vietmer_core.sequence import MaskedSequence
 
 Dropout = Literal["batch", "utterance"]
 
-TEXT_STREAM: Final = 0
-AUDIO_STREAM: Final = 1
 FUSION_STREAM: Final = 2
 HEAD_STREAM: Final = 3
 FIRST_POOLER_STREAM: Final = 4
@@ -67,10 +66,8 @@ class EmotionModel(nn.Module):
 
     def embed(self, batch: Batch) -> Tensor:
         """The embedding that the head reads, `(batch, sum of the streams' dims)`."""
-        with self._dropping(batch.text.draws, TEXT_STREAM, "text encoder"):
-            text = self._encode(self.text, batch.text)
-        with self._dropping(batch.audio.draws, AUDIO_STREAM, "audio encoder"):
-            audio = self._encode(self.audio, batch.audio)
+        text = self._frames(Modality.TEXT, batch)
+        audio = self._frames(Modality.AUDIO, batch)
         with self._dropping(batch.draws, FUSION_STREAM, "fusion"):
             streams: tuple[MaskedSequence, ...] = self.fusion(text=text, audio=audio)
         pooled = []
@@ -84,9 +81,40 @@ class EmotionModel(nn.Module):
             return nullcontext()
         return UtteranceDropout(draws, stream=stream, name=name)
 
-    @staticmethod
-    def _encode(encoder: nn.Module | None, sequence: MaskedSequence) -> MaskedSequence:
+    def encoder(self, modality: Modality) -> nn.Module | None:
+        """The encoder of a modality; None where the model does not read it."""
+        return self.text if modality is Modality.TEXT else self.audio
+
+    def has_states(self, modality: Modality) -> bool:
+        """Whether the encoder of a modality has a frozen part, whose states may be kept and read again."""
+        encoder = self.encoder(modality)
+        return isinstance(encoder, CacheableEncoder) and not encoder.obstacle()
+
+    def encode(self, modality: Modality, features: MaskedSequence) -> tuple[MaskedSequence, Stage]:
+        """What the frontend gave → the encoder's states where it has a frozen part, else its frames; zeroed.
+
+        Shapes: `(batch, time, ...)` → `(batch, time, dim)`, at the encoder's output lengths.
+        """
+        encoder = self.encoder(modality)
         if encoder is None:
-            return absent_sequence(len(sequence.lengths), sequence.features.device)
-        encoded: MaskedSequence = encoder(sequence.zeroed())  # the one entry: nothing poisonous passes
-        return encoded.zeroed()
+            return absent_sequence(len(features.lengths), features.features.device), Stage.FRAMES
+        if self.has_states(modality):
+            states: MaskedSequence = cast("CacheableEncoder", encoder).encode(features.zeroed())
+            return states.zeroed(), Stage.STATES
+        return self._whole(modality, features, Stage.FEATURES), Stage.FRAMES
+
+    def _frames(self, modality: Modality, batch: Batch) -> MaskedSequence:
+        sequence, stage = batch.modality(modality)
+        if self.encoder(modality) is None:
+            return absent_sequence(len(batch), sequence.features.device)
+        return self._whole(modality, sequence, stage)
+
+    def _whole(self, modality: Modality, sequence: MaskedSequence, stage: Stage) -> MaskedSequence:
+        sequence = sequence.zeroed()  # the one entry: nothing poisonous passes
+        if stage is Stage.FRAMES:
+            return sequence
+        stream = TEXT_STREAM if modality is Modality.TEXT else AUDIO_STREAM
+        encoder: Any = self.encoder(modality)
+        with self._dropping(sequence.draws, stream, f"{modality} encoder"):
+            frames: MaskedSequence = encoder.finish(sequence) if stage is Stage.STATES else encoder(sequence)
+        return frames.zeroed()

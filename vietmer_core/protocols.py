@@ -4,7 +4,7 @@ Each module protocol declares `forward` as well as `__call__`: with `__call__` a
 Implementations are `@final` and derive from `nn.Module` only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -79,6 +79,39 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class CacheableEncoder(Protocol):
+    """What an `Encoder` offers beside, if it has a part that can be frozen and stands before all that is trained.
+
+    `encoder(x)` equals `encoder.finish(encoder.encode(x))` to the bit. Where nothing of that part is trained, what
+    `encode` gives of an utterance is the same in every run, so it may be computed once and kept (the feature cache).
+    """
+
+    @property
+    def states_dim(self) -> int:
+        """Width of the states."""
+        ...
+
+    def obstacle(self) -> str:
+        """Why states may not be kept, as a clause that names the field: "`lora` trains inside it"; "" where they may.
+
+        Whatever changes them from one epoch to the next is an obstacle: training of that part, at any epoch, and
+        augmentation inside it.
+        """
+        ...
+
+    def encode(self, sequence: MaskedSequence, /) -> MaskedSequence:
+        """What the frontend gave → states `(batch, time, states_dim)` at the encoder's output lengths.
+
+        Zeros in the padding. Where `obstacle` is "", no gradient flows and nothing is drawn, in training mode too.
+        """
+        ...
+
+    def finish(self, states: MaskedSequence, /) -> MaskedSequence:
+        """States → frames `(batch, time, output_dim)`, such as a learned sum of layers; may be trained."""
+        ...
+
+
+@runtime_checkable
 class Fusion(Protocol):
     """Both modalities → one stream, or several; each stream is pooled alone and the embeddings stand side by side.
 
@@ -115,8 +148,9 @@ class Head(Protocol):
 
 @runtime_checkable
 class Loss(Protocol):
-    """Logits `(batch, classes)` and labels `(batch,)` → loss of each utterance `(batch,)`, not yet averaged.
+    """Logits `(batch, classes)` and labels → loss of each utterance `(batch,)`, not yet averaged.
 
+    Labels are classes `(batch,)` int64, or soft labels `(batch, classes)` of the logits' dtype whose rows sum to 1.
     The training loop divides the sum by the number of utterances of the global batch.
     """
 
@@ -174,9 +208,9 @@ class BuildHead(Protocol):
 
 
 class BuildLoss(Protocol):
-    """`Component.build` of the role loss; `class_counts` holds the training utterances of each class."""
+    """`Component.build` of the role loss; `class_counts` holds the training utterances of each label, in order."""
 
-    def __call__(self, params: Any, /, *, class_counts: Sequence[int]) -> Loss: ...
+    def __call__(self, params: Any, /, *, class_counts: Mapping[str, int]) -> Loss: ...
 
 
 class BuildSampler(Protocol):

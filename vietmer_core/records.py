@@ -23,6 +23,38 @@ class RunRecord:
 
 
 @attrs.frozen(kw_only=True)
+class CacheRecord:
+    """How far the feature cache has been filled for one split and one encoder.
+
+    Attributes:
+        encoder: Such as `audio: whisper`.
+        split: `train`, `valid` or `test`.
+        folder: Where the states are kept.
+        num_utterances: Utterances of the split that have the modality.
+        num_kept: Those whose states were there and verified.
+        num_damaged: Those whose states were there, but damaged; they are computed again.
+        num_done: Those computed so far.
+        num_bytes: About what is to be written, bytes.
+        waits_for: Who is filling the same folder at the moment; empty where nobody is.
+    """
+
+    encoder: str
+    split: str
+    folder: Path
+    num_utterances: int
+    num_kept: int
+    num_damaged: int
+    num_done: int
+    num_bytes: int
+    waits_for: str = ""
+
+    @property
+    def num_missing(self) -> int:
+        """Utterances to compute, those done included."""
+        return self.num_utterances - self.num_kept
+
+
+@attrs.frozen(kw_only=True)
 class StepRecord:
     """One step of the optimiser: mean loss an utterance, gradient norm before clipping, first group's learning rate."""
 

@@ -10,9 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     field_validator,
@@ -31,7 +29,6 @@ from vietmer_core.spec_fields import (
     Fault,
     FilePath,
     Line,
-    PositiveFloat,
     PositiveInt,
     Text,
     catalogue_of,
@@ -43,17 +40,16 @@ from vietmer_core.spec_fields import (
     not_a_switch,
     stated,
 )
+from vietmer_core.spec_training import CacheSpec as CacheSpec  # noqa: PLC0414  # part of a spec
+from vietmer_core.spec_training import LoaderSpec as LoaderSpec  # noqa: PLC0414  # as above
+from vietmer_core.spec_training import ShapesSpec as ShapesSpec  # noqa: PLC0414  # as above
+from vietmer_core.spec_training import Strict, as_cache
+from vietmer_core.spec_training import TrainingSpec as TrainingSpec  # noqa: PLC0414  # as above
 
 SPLITS: Final = ("train", "valid", "test")
 COMPONENT_FIELDS: Final[Mapping[str, Role]] = {
     role.value: role for role in (Role.TEXT, Role.AUDIO, Role.FUSION, Role.POOLER, Role.HEAD, Role.LOSS, Role.SAMPLER)
 }
-
-
-class Strict(BaseModel):
-    """Frozen, and no unknown field passes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ManifestSpec(Strict):
@@ -69,7 +65,7 @@ class ManifestSpec(Strict):
     path: FilePath | None = None
     corpus: Annotated[ComponentParams, PlainValidator(component_of(Role.CORPUS))] | None = None
     root: FilePath | None = None
-    label_map: dict[Line, str | None] = {}
+    label_map: dict[Line, str | None] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_source(self) -> "ManifestSpec":
@@ -124,60 +120,6 @@ class DataSpec(Strict):
                 yield name, manifests
 
 
-class LoaderSpec(Strict):
-    """How utterances reach the model.
-
-    Attributes:
-        workers: Processes that read and prepare utterances; 0 does it in the training process.
-        start_method: How workers start; `spawn` works everywhere, `fork` starts faster on Linux.
-        cache_mib: Memory for prepared utterances, MiB for each split in each process; 0 keeps none.
-    """
-
-    workers: Count = 0
-    start_method: Literal["spawn", "fork", "forkserver"] = "spawn"
-    cache_mib: Count = 0
-
-
-class TrainingSpec(Strict):
-    """Optimisation: AdamW with a warm-up and a schedule, both counted in steps (Loshchilov and Hutter 2019).
-
-    Attributes:
-        epochs: Passes over the training split at most.
-        learning_rate: Peak learning rate of every part not named in `learning_rates`.
-        learning_rates: Peak learning rates of single parts; `text.pretrained` and `audio.pretrained` are weights that
-            came with a checkpoint, 5e-6 by default.
-        layer_decay: A pretrained layer's rate is this times that of the layer above it; 1 gives all the same.
-        weight_decay: Decoupled weight decay of matrices; biases, norms and other vectors have none.
-        schedule: Learning rate after the warm-up.
-        warmup: Share of all steps over which the rate rises linearly from 0.
-        gradient_clip: Largest norm of the gradient; null clips nothing.
-        dropout: `batch` draws over the padded batch, as torch does; `utterance` for each utterance by itself, so that
-            what it drops does not depend on its neighbours.
-        monitor: Validation metric that chooses the best checkpoint.
-        patience: Epochs without a better score after which training stops; null never stops early.
-        checkpoint_every: Steps between periodic checkpoints; null writes one an epoch.
-        keep_checkpoints: Periodic checkpoints kept.
-        device: `auto` takes a GPU where there is one.
-    """
-
-    epochs: PositiveInt = 50
-    learning_rate: PositiveFloat = 2e-4
-    learning_rates: dict[
-        Literal["text", "text.pretrained", "audio", "audio.pretrained", "fusion", "pooler", "head"], PositiveFloat
-    ] = {}
-    layer_decay: Annotated[float, Field(gt=0, le=1), BeforeValidator(not_a_switch)] = 1.0
-    weight_decay: Annotated[float, Field(ge=0), BeforeValidator(not_a_switch)] = 0.01
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup: Annotated[float, Field(ge=0, lt=1), BeforeValidator(not_a_switch)] = 0.1
-    gradient_clip: PositiveFloat | None = 1.0
-    dropout: Literal["batch", "utterance"] = "batch"
-    monitor: Literal["macro_f1", "balanced_accuracy", "accuracy", "loss"] = "macro_f1"
-    patience: PositiveInt | None = 10
-    checkpoint_every: PositiveInt | None = None
-    keep_checkpoints: PositiveInt = 1
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-
-
 class ExperimentSpec(Strict):
     """One experiment: data → encoders → fusion → pooler → head, its loss, its order of data and its optimisation.
 
@@ -185,6 +127,8 @@ class ExperimentSpec(Strict):
         name: Names the run folder.
         labels: The label space; logits and probabilities follow this order.
         label_field: The manifest field that holds the label.
+        soft_label_field: The manifest field that holds a soft label, a mapping from label to probability, which the
+            loss then takes; null trains on hard labels.
         seed: Seed of the initial weights, of dropout and of the order of the data.
         threads: CPU threads of one process; null takes torch's own choice (the cores, or `OMP_NUM_THREADS`). Recorded
             resolved, since the last digit of some gradients depends on it.
@@ -197,12 +141,15 @@ class ExperimentSpec(Strict):
         loss: The loss.
         sampler: The order of the training split.
         loader: How utterances reach the model.
+        shapes: The shapes of the forward passes.
+        cache: Keeps the states of frozen encoders; null encodes each utterance in every epoch.
         training: Optimisation.
     """
 
     name: Annotated[str, AfterValidator(folder_name)] = "experiment"
     labels: Annotated[tuple[Text, ...], Field(min_length=2), AfterValidator(distinct)]
     label_field: Text = "emotion"
+    soft_label_field: Text | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(not_a_switch)] = 0
     threads: PositiveInt | None = None
     data: DataSpec
@@ -218,6 +165,8 @@ class ExperimentSpec(Strict):
     )
     sampler: Annotated[ComponentParams, PlainValidator(component_of(Role.SAMPLER))]
     loader: LoaderSpec = LoaderSpec()
+    shapes: ShapesSpec = ShapesSpec()
+    cache: Annotated[CacheSpec | None, BeforeValidator(as_cache)] = None
     training: TrainingSpec = TrainingSpec()
 
     @field_validator("data")

@@ -89,7 +89,9 @@ def is_manifest(steps: Sequence[str | int]) -> bool:
 
 
 def is_path(steps: Sequence[str | int]) -> bool:
-    """Whether text at this place is a path: `data.train`, `data.train.0`, `data.train.0.root`."""
+    """Whether text at this place is a path: `data.train`, `data.train.0.root`, `cache`, `cache.folder`."""
+    if tuple(steps) in {("cache",), ("cache", "folder")}:
+        return True
     return is_manifest(steps) or (is_manifest(steps[:-1]) and steps[-1] in ("path", "root"))
 
 

@@ -83,7 +83,10 @@ def test_a_wheel_says_what_it_is(built: Any) -> None:
     assert len(versions) == 1, f"the distributions must have one version, but have {sorted(versions)}"
 
 
-COMPOSED = {"vietmer-audio-dual": {"vietmer-audio-wav2vec2", "vietmer-audio-fourier2vec"}}
+COMPOSED = {
+    "vietmer-audio-dual": {"vietmer-audio-wav2vec2", "vietmer-audio-fourier2vec"},
+    "vietmer-fusion-cnn-bilstm-attn": {"vietmer-fusion-bilstm-attn"},
+}
 """Plugins that are made of others."""
 
 

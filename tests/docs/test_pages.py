@@ -16,7 +16,7 @@ from vietmer_core.components import Component, Role
 from vietmer_core.data.utterance import KNOWN_METADATA, REQUIRED_FIELDS
 from vietmer_core.known import HOUSE_DISTRIBUTIONS
 from vietmer_core.plugins import installed_plugins
-from vietmer_core.spec import DataSpec, ExperimentSpec, LoaderSpec, ManifestSpec, TrainingSpec
+from vietmer_core.spec import CacheSpec, DataSpec, ExperimentSpec, LoaderSpec, ManifestSpec, ShapesSpec, TrainingSpec
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -34,7 +34,7 @@ def documented_default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default: Any = field.get_default(call_default_factory=True)
-    if isinstance(default, LoaderSpec | TrainingSpec):
+    if isinstance(default, LoaderSpec | ShapesSpec | TrainingSpec):
         return NESTED_DEFAULT
     if isinstance(default, dict) and "kind" in default:
         return f"`{default['kind']}`"
@@ -43,7 +43,9 @@ def documented_default(field: FieldInfo) -> str:
     return f"`{json.dumps(default)}`"
 
 
-@pytest.mark.parametrize("model", [ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, TrainingSpec])
+@pytest.mark.parametrize(
+    "model", [ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, TrainingSpec]
+)
 def test_the_spec_page_has_a_row_with_the_default_of_every_field(model: type[BaseModel]) -> None:
     rows = ROW.findall(page("spec.md"))
     missing = [
@@ -55,7 +57,7 @@ def test_the_spec_page_has_a_row_with_the_default_of_every_field(model: type[Bas
 
 
 def test_the_spec_page_has_no_row_of_a_field_that_is_not_there() -> None:
-    models = (ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, TrainingSpec)
+    models = (ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, TrainingSpec)
     known = {name for model in models for name in model.model_fields}
     assert [name for name, _ in ROW.findall(page("spec.md")) if name not in known] == []
 

@@ -12,6 +12,7 @@ from vietmer_core.components import Component
 from vietmer_core.sequence import MaskedSequence
 from vietmer_core.testing import check_names, failing_checks
 from vietmer_core.testing.leaky import parts
+from vietmer_core.testing.leaky.keeping import States
 
 
 class MaskedConvolutions(nn.Module):
@@ -109,6 +110,7 @@ HONEST: dict[str, Callable[[], Component]] = {
     "BiLSTM by flipping": lambda: parts.over_time(BiLSTMByFlipping),
     "pairs of frames": lambda: parts.audio_encoder(PairsOfFrames),
     "a letter's embedding": lambda: parts.text_frontend(parts.CharacterFrontend),
+    "states of a frozen layer": lambda: parts.audio_encoder(States),
     "masked deviation": lambda: parts.pooler(MaskedDeviation),
 }
 

@@ -34,7 +34,7 @@ def section(name: str) -> str:
 
 
 def test_there_are_hooks() -> None:
-    assert specified() == ["register_components", "start_run", "end_step", "end_epoch", "finish_run"]
+    assert specified() == ["register_components", "fill_cache", "start_run", "end_step", "end_epoch", "finish_run"]
 
 
 def test_the_page_documents_exactly_the_hooks_there_are_in_their_order() -> None:

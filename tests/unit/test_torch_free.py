@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 CORE_MODULES = (
     "vietmer_core.builtin",
+    "vietmer_core.cache.space",
     "vietmer_core.catalogue",
     "vietmer_core.cli.main",
     "vietmer_core.components",
@@ -22,6 +23,7 @@ CORE_MODULES = (
     "vietmer_core.known",
     "vietmer_core.plugins",
     "vietmer_core.records",
+    "vietmer_core.shapes",
     "vietmer_core.spec",
     "vietmer_core.spec_files",
     "vietmer_core.spec_loading",

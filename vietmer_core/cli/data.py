@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -48,6 +48,9 @@ def check(
     root: Root = None,
     label_field: LabelField = None,
     labels: Annotated[str | None, typer.Option(help="Label space, separated by commas.")] = None,
+    soft_label_field: Annotated[
+        str | None, typer.Option(help="Field that holds a soft label, label to probability; the spec's by default.")
+    ] = None,
     spec: Annotated[Path | None, typer.Option(help="Spec that gives the label space, label maps and roots.")] = None,
     require: Annotated[
         str | None, typer.Option(help="What every row must have: `audio`, `text`, `label`, separated by commas.")
@@ -60,14 +63,21 @@ def check(
     if spec is not None and given is not None:
         raise typer.BadParameter("name either `--labels` or `--spec`, not both.")
     _refuse_repetition(files)
-    sources, field, space = _interpret(files, root=root, label_field=label_field, labels=given, spec=spec)
-    _refuse_field(field)
+    settings = _interpret(
+        files, root=root, label_field=label_field, soft_label_field=soft_label_field, labels=given, spec=spec
+    )
+    _refuse_field(settings.label_field, soft=settings.soft_label_field)
 
     from vietmer_core.data.check import check_split
 
     with _progress() as progress:
         report = check_split(
-            sources, label_field=field, labels=space, needed=frozenset(needed or ()), progress=progress
+            settings.sources,
+            label_field=settings.label_field,
+            soft_label_field=settings.soft_label_field,
+            labels=settings.labels,
+            needed=frozenset(needed or ()),
+            progress=progress,
         )
     _show_report(report, as_json=as_json)
     if report.of_severity("error"):
@@ -107,20 +117,40 @@ def stats(
     print_statistics(statistics, Console(highlight=False))
 
 
+class _Settings(NamedTuple):
+    """What a check needs to know beside the files."""
+
+    sources: "list[ManifestSource]"
+    label_field: str
+    soft_label_field: str | None
+    labels: Sequence[str] | None
+
+
 def _interpret(
-    files: Sequence[Path], *, root: Path | None, label_field: str | None, labels: list[str] | None, spec: Path | None
-) -> "tuple[list[ManifestSource], str, Sequence[str] | None]":
-    """The sources, the label field and the label space, from the spec where one is given."""
+    files: Sequence[Path],
+    *,
+    root: Path | None,
+    label_field: str | None,
+    soft_label_field: str | None,
+    labels: list[str] | None,
+    spec: Path | None,
+) -> _Settings:
+    """The options, completed from the spec where one is given."""
     from vietmer_core.data.manifest import ManifestSource
 
     if spec is None:
         sources = [ManifestSource(path=path, root=root) for path in files]
-        return sources, label_field or DEFAULT_LABEL_FIELD, labels
+        return _Settings(sources, label_field or DEFAULT_LABEL_FIELD, soft_label_field, labels)
     from vietmer_core.data.check_sources import sources_of_spec
     from vietmer_core.spec_loading import load_spec
 
     experiment = load_spec([spec])
-    return sources_of_spec(experiment, files, root=root), label_field or experiment.label_field, experiment.labels
+    return _Settings(
+        sources_of_spec(experiment, files, root=root),
+        label_field or experiment.label_field,
+        soft_label_field or experiment.soft_label_field,
+        experiment.labels,
+    )
 
 
 def _parse_list(text: str | None, *, option: str, allowed: Sequence[str] | None = None) -> list[str] | None:
@@ -135,12 +165,16 @@ def _parse_list(text: str | None, *, option: str, allowed: Sequence[str] | None 
     return names
 
 
-def _refuse_field(field: str) -> None:
+def _refuse_field(field: str, *, soft: str | None = None) -> None:
     from vietmer_core.data.utterance import REQUIRED_FIELDS
 
     if field in REQUIRED_FIELDS:
         raise typer.BadParameter(
             f"must name a field for labels, but `{field}` has another use.", param_hint="--label-field"
+        )
+    if soft in (*REQUIRED_FIELDS, field):
+        raise typer.BadParameter(
+            f"must name a field for soft labels, but `{soft}` has another use.", param_hint="--soft-label-field"
         )
 
 

@@ -26,15 +26,17 @@ def evaluate(
     """Score a run's best weights: accuracy, macro-F1 with its interval, a table by class, the confusion matrix."""
     from rich.console import Console
 
-    from vietmer_core.cli.progress import utterance_bar
+    from vietmer_core.cli.progress import CacheDisplay, utterance_bar
     from vietmer_core.evaluation.pictures import draw_confusion
     from vietmer_core.inference.evaluating import evaluate_run
     from vietmer_core.inference.trained_run import TrainedRun
 
     trained = TrainedRun.load(run, device=device)
     chosen = split or ("test" if trained.spec.data.test is not None else "valid")
-    with utterance_bar(Console(stderr=True), f"{chosen} split") as bar:
-        evaluation = evaluate_run(trained, chosen, on_batch=bar.advance)
+    console = Console(stderr=True)
+    with utterance_bar(console, f"{chosen} split") as bar:
+        report = CacheDisplay(console).fill_cache
+        evaluation = evaluate_run(trained, chosen, on_batch=bar.advance, report=report)
     folder = trained.folder.evaluation_path(chosen)
     draw_confusion(evaluation.scores, folder / "confusion.png", title=f"{trained.spec.name}: {chosen}")
     if as_json:

@@ -8,7 +8,7 @@ from typing import Any, Final, TextIO
 
 import typer
 
-from vietmer_core.cli import data, demo, doctor, evaluate, plugins, predict, runs, train
+from vietmer_core.cli import cache, data, demo, doctor, evaluate, plugins, predict, runs, train
 from vietmer_core.errors import VietmerError
 from vietmer_core.pretrained.hub import quieten_libraries
 from vietmer_core.pretrained.licences import LicenceWarning
@@ -26,6 +26,7 @@ commands.command("evaluate")(evaluate.evaluate)
 commands.command("predict")(predict.predict)
 commands.add_typer(runs.commands, name="runs")
 commands.add_typer(data.commands, name="data")
+commands.add_typer(cache.commands, name="cache")
 commands.command("plugins")(plugins.show_plugins)
 commands.command("doctor")(doctor.show_doctor)
 

@@ -7,8 +7,55 @@ from typing import final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from vietmer_core.files import in_mib
 from vietmer_core.hooks import hookimpl
-from vietmer_core.records import EpochRecord, FinishRecord, RunRecord, StepRecord
+from vietmer_core.records import CacheRecord, EpochRecord, FinishRecord, RunRecord, StepRecord
+
+
+@final
+class CacheDisplay:
+    """Says in a line what the feature cache has and lacks, then counts what is computed; an observer.
+
+    Args:
+        console: Where; the line is written to files, too, the count only to a terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._told: tuple[str, str, str] | None = None
+
+    @hookimpl
+    def fill_cache(self, progress: CacheRecord) -> None:
+        """Show one record."""
+        told = (progress.split, progress.encoder, progress.waits_for)
+        if told != self._told and not progress.num_done:
+            self._console.print(_cache_line(progress), markup=False, highlight=False, soft_wrap=True)
+            self._told = told
+        if progress.num_done and self._progress is None:
+            columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+            self._progress = Progress(
+                *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+            )
+            self._progress.start()
+            self._task = self._progress.add_task(f"encoding {progress.split}", total=progress.num_missing)
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=progress.num_done, total=progress.num_missing)
+            if progress.num_done >= progress.num_missing:
+                self._progress.stop()
+                self._progress = self._task = None
+
+
+def _cache_line(record: CacheRecord) -> str:
+    line = f"cache: {record.encoder}, {record.split}: {record.num_kept} of {record.num_utterances} kept"
+    if record.waits_for:
+        return f"{line}; {record.waits_for}"
+    if record.num_damaged:
+        line += f", {record.num_damaged} damaged"
+    if not record.num_missing:
+        return f"{line}, in {record.folder}"
+    return f"{line}, {record.num_missing} to encode, about {in_mib(record.num_bytes)}, in {record.folder}"
 
 
 @final
@@ -32,6 +79,12 @@ class TrainingDisplay:
         )
         self._task: TaskID | None = None
         self._loss = 0.0
+        self._cache = CacheDisplay(console)
+
+    @hookimpl
+    def fill_cache(self, progress: CacheRecord) -> None:
+        """Show what the feature cache lacks, and how far it is filled."""
+        self._cache.fill_cache(progress)
 
     @hookimpl
     def start_run(self, run: RunRecord) -> None:
@@ -74,7 +127,8 @@ class UtteranceBar:
         self._task = task
 
     def advance(self, num_utterances: int) -> None:
-        """Count utterances as done."""
+        """Count utterances as done; the first ones show the bar."""
+        self._progress.start()  # again and again without effect
         self._progress.advance(self._task, num_utterances)
 
 
@@ -82,5 +136,8 @@ class UtteranceBar:
 def utterance_bar(console: Console, title: str) -> Iterator[UtteranceBar]:
     """A bar over utterances while a split is predicted; silent where there is no terminal."""
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} utterances")
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    try:
         yield UtteranceBar(progress, progress.add_task(title, total=None))
+    finally:
+        progress.stop()

@@ -5,14 +5,12 @@ for every sampler: which batches this process takes, and how many have been cons
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
 from vietmer_core.errors import AssemblyError
 
 if TYPE_CHECKING:
     from vietmer_core.protocols import Sampler
-
-STATE_FIELDS: Final = ("epoch", "consumed")
 
 
 @final
@@ -21,7 +19,9 @@ class EpochBatches:
 
     The position counts batches *consumed* by the training loop (`consume`), not those that workers fetched ahead.
     Every process takes the same number of batches; the tail that does not divide is left out of this epoch, and the
-    order of the next is another one, so no utterance is left out for good.
+    order of the next is another one, so no utterance is left out for good. In step n every process has one of the
+    `world_size` batches from the n-th multiple of `world_size` on, so a smaller world that counts the same batches
+    consumed would stand elsewhere: a position is that of its own number of processes.
 
     Args:
         sampler: Gives the global order of an epoch.
@@ -29,10 +29,13 @@ class EpochBatches:
         world_size: Number of processes.
 
     Raises:
+        ValueError: if there is no process of that rank.
         AssemblyError: at iteration, if an epoch has fewer batches than there are processes.
     """
 
     def __init__(self, sampler: "Sampler", *, rank: int = 0, world_size: int = 1) -> None:
+        if not 0 <= rank < world_size:
+            raise ValueError(f"`rank` must be from 0 to {world_size - 1} in a world of {world_size}, but is {rank}.")
         self._sampler = sampler
         self._rank = rank
         self._world_size = world_size
@@ -67,10 +70,20 @@ class EpochBatches:
 
     def state_dict(self) -> dict[str, int]:
         """The position, to be saved in a checkpoint."""
-        return {"epoch": self._epoch, "consumed": self._consumed}
+        return {"epoch": self._epoch, "consumed": self._consumed, "world_size": self._world_size}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Continue at a saved position."""
+        """Continue at a saved position.
+
+        Raises:
+            AssemblyError: if it was reached by another number of processes.
+        """
+        world_size = state.get("world_size", 1)  # positions of one process were once saved without it
+        if world_size != self._world_size:
+            raise AssemblyError(
+                f"a run must be continued by as many processes as reached its position, {world_size}, but there are "
+                f"{self._world_size} instead: the batches consumed would be others."
+            )
         self.set_epoch(state["epoch"])
         self._consumed = state["consumed"]
 
@@ -81,7 +94,7 @@ class EpochBatches:
             if not shared:
                 raise AssemblyError(
                     f"an epoch must have at least one batch for each of the {self._world_size} processes, but has "
-                    f"{len(batches)} batches instead. Use fewer processes or smaller batches."
+                    f"{len(batches)} instead. Use fewer processes or smaller batches."
                 )
             self._batches = batches[self._rank : shared * self._world_size : self._world_size]
         return self._batches

@@ -29,6 +29,7 @@ def check_split(
     sources: Sequence[ManifestSource],
     *,
     label_field: str = "emotion",
+    soft_label_field: str | None = None,
     labels: Sequence[str] | None = None,
     needed: frozenset[str] = frozenset(),
     progress: Progress | None = None,
@@ -38,14 +39,17 @@ def check_split(
     Args:
         sources: The manifests; an utterance id stands once in all of them together.
         label_field: The field that holds the label.
+        soft_label_field: The field that holds a soft label, or None to read none.
         labels: The label space, or None where any label will do.
         needed: `audio`, `text`, `label`: what every row must have, on pain of an error instead of a warning.
         progress: Told after each recording.
 
     Raises:
-        DataError: where no manifest is named, one is named twice, or `label_field` has another use.
+        DataError: where no manifest is named, one is named twice, or a field for labels has another use.
     """
-    files = source_files(sources, label_field=label_field, labels=labels, require_labels=False)
+    files = source_files(
+        sources, label_field=label_field, soft_label_field=soft_label_field, labels=labels, require_labels=False
+    )
     log = FindingLog()
     scan = RowScan(files, log, needed=needed)
     segments = scan.read()

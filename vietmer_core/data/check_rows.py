@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from vietmer_core.data.check_report import FindingLog
 from vietmer_core.data.faults import Fault
 from vietmer_core.data.index import DecodedRow, Place, SourceFile, decoded_rows, duplicates
+from vietmer_core.data.labels import RowRules
 from vietmer_core.data.lines import Line
-from vietmer_core.data.rows import RowRules, resolve_path
+from vietmer_core.data.rows import resolve_path
 from vietmer_core.errors import DataError
 
 
@@ -159,5 +160,5 @@ def absences(
     elif lacks_text:
         kind = "null" if text is None else "empty"
         yield Fault(code="absent-text", field="transcript", message=f"the transcript is {kind}.")
-    if fields.get(rules.label_field) is None and (rules.labels is not None or "label" in needed):
+    if not rules.has_label(fields) and (rules.labels is not None or "label" in needed):
         yield Fault(code="absent-label", field=rules.label_field, message="the row has no label.")

@@ -2,15 +2,16 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Literal, final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, final
 
 import attrs
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vietmer_core.batch import Batch, absent_sequence
+from vietmer_core.batch import Batch, Stage, absent_sequence
+from vietmer_core.components import Modality
 from vietmer_core.data.audio import read_segment
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.preparing import prepare_audio, prepare_text, samples_added
@@ -19,6 +20,9 @@ from vietmer_core.errors import DataError
 from vietmer_core.frontends import Frontends
 from vietmer_core.sequence import MaskedSequence, pad_rows
 
+if TYPE_CHECKING:
+    from vietmer_core.features.states import SplitStates
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class Sample:
@@ -26,26 +30,32 @@ class Sample:
 
     Attributes:
         index: Its position in the split.
-        text: `(tokens, fields)` ids, or None where the model reads no text.
-        audio: `(frames, dim)` features, or None where the model hears nothing.
+        text: `(tokens, fields)` ids or `(tokens, dim)` states, or None where the model reads no text.
+        audio: `(frames, dim)` features or states, or None where the model hears nothing.
         label: Its class, or None at prediction.
+        soft_label: `(classes,)` float32 share of the raters for each class, or None where the split has no soft labels.
         identity: A number that stands for its id in every split and run, or None where it has no id.
         tokens_cut: Tokens of its transcript that the frontend left out.
         samples_added: Samples that the frontend added to its audio, which was too short.
+        text_stage: Whether `text` holds ids or states.
+        audio_stage: Whether `audio` holds features or states.
     """
 
     index: int
     text: Tensor | None
     audio: Tensor | None
     label: int | None
+    soft_label: Tensor | None = None
     identity: int | None = None
     tokens_cut: int = 0
     samples_added: int = 0
+    text_stage: Stage = Stage.FEATURES
+    audio_stage: Stage = Stage.FEATURES
 
     @property
     def num_bytes(self) -> int:
         """Memory that its tensors take."""
-        tensors = [tensor for tensor in (self.text, self.audio) if tensor is not None]
+        tensors = [tensor for tensor in (self.text, self.audio, self.soft_label) if tensor is not None]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
@@ -65,6 +75,8 @@ class UtteranceDataset(Dataset[Sample]):
         labels: The label space; None at prediction.
         channel: How files of several channels are read (`DataSpec.channel`).
         cache_mib: Memory for prepared utterances in this process, MiB; the least recently used go first.
+        states: Kept states of frozen encoders, which are read instead of preparing the modality.
+        allows_nothing: Whether an utterance of which nothing is left to read is a sample all the same.
 
     Raises:
         DataError: at access, if the audio or the transcript cannot be used (`vietmer_core.data.preparing`), or the row
@@ -79,12 +91,16 @@ class UtteranceDataset(Dataset[Sample]):
         labels: Sequence[str] | None,
         channel: Literal["mono", "mix"] | int,
         cache_mib: int = 0,
+        states: "Mapping[Modality, SplitStates] | None" = None,
+        allows_nothing: bool = False,
     ) -> None:
         self._manifest = manifest
         self._frontends = frontends
         self._classes = None if labels is None else {label: index for index, label in enumerate(labels)}
         self._channel = channel
         self._cache = SampleCache(cache_mib)
+        self._states = dict(states or {})
+        self._allows_nothing = allows_nothing
 
     def __len__(self) -> int:
         return len(self._manifest)
@@ -98,9 +114,9 @@ class UtteranceDataset(Dataset[Sample]):
 
     def _prepare(self, index: int) -> Sample:
         utterance = self._manifest[index]
-        text, cut = self._text(utterance)
-        audio, added = self._audio(utterance)
-        if not any(len(part) for part in (text, audio) if part is not None):
+        text, cut = self._text(utterance, index)
+        audio, added = self._audio(utterance, index)
+        if not self._allows_nothing and not any(len(part) for part in (text, audio) if part is not None):
             read = " or ".join(name for name, part in (("transcript", text), ("audio", audio)) if part is not None)
             raise DataError(f"{utterance.place}: `{utterance.utterance_id}` has no {read}, all that the model reads.")
         return Sample(
@@ -108,24 +124,42 @@ class UtteranceDataset(Dataset[Sample]):
             text=text,
             audio=audio,
             label=None if self._classes is None or utterance.label is None else self._classes[utterance.label],
+            soft_label=self._soft_label(utterance),
             identity=identity_of(utterance.utterance_id),
             tokens_cut=cut,
             samples_added=added,
+            text_stage=self._stage(Modality.TEXT),
+            audio_stage=self._stage(Modality.AUDIO),
         )
 
-    def _text(self, utterance: Utterance) -> tuple[Tensor | None, int]:
-        """Ids, and the number of tokens cut."""
+    def _soft_label(self, utterance: Utterance) -> Tensor | None:
+        if self._classes is None or utterance.soft_label is None:
+            return None
+        shares = [utterance.soft_label.get(label, 0.0) for label in self._classes]
+        return torch.tensor(shares, dtype=torch.float32)  # (classes,)
+
+    def _stage(self, modality: Modality) -> Stage:
+        return Stage.STATES if modality in self._states else Stage.FEATURES
+
+    def _text(self, utterance: Utterance, index: int) -> tuple[Tensor | None, int]:
+        """Ids or states, and the number of tokens cut."""
         frontend = self._frontends.text
         if frontend is None:
             return None, 0
+        if Modality.TEXT in self._states:
+            return self._states[Modality.TEXT].read(index), frontend.tokens_cut(utterance.transcript or "")
         ids = prepare_text(frontend, utterance.transcript, place=utterance.place)  # (tokens, fields)
         return ids, frontend.tokens_cut(utterance.transcript or "")
 
-    def _audio(self, utterance: Utterance) -> tuple[Tensor | None, int]:
-        """Features, and the number of samples added."""
+    def _audio(self, utterance: Utterance, index: int) -> tuple[Tensor | None, int]:
+        """Features or states, and the number of samples added."""
         frontend = self._frontends.audio
         if frontend is None:
             return None, 0
+        if Modality.AUDIO in self._states:
+            seconds = float(self._manifest.sizes.audio_seconds[index])
+            added = samples_added(frontend, round(seconds * frontend.sampling_rate))
+            return self._states[Modality.AUDIO].read(index), added
         if utterance.wav_path is None:
             return frontend(torch.zeros(0)), 0
         try:
@@ -178,11 +212,15 @@ def collate(samples: Sequence[Sample]) -> Batch:
     """Pad samples into one batch, zeros in the padding."""
     labels = [sample.label for sample in samples]
     known = [label for label in labels if label is not None]
+    soft_labels = [sample.soft_label for sample in samples if sample.soft_label is not None]
     identities = [sample.identity for sample in samples if sample.identity is not None]
     return Batch(
         text=_padded([sample.text for sample in samples]),
         audio=_padded([sample.audio for sample in samples]),
         labels=torch.tensor(known, dtype=torch.int64) if len(known) == len(labels) else None,
         indices=torch.tensor([sample.index for sample in samples], dtype=torch.int64),
+        soft_labels=torch.stack(soft_labels) if len(soft_labels) == len(samples) else None,
         identities=torch.tensor(identities, dtype=torch.int64) if len(identities) == len(samples) else None,
+        text_stage=samples[0].text_stage,
+        audio_stage=samples[0].audio_stage,
     )

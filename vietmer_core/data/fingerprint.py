@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.errors import DataError
+from vietmer_core.files import file_sha256
 
 
 def split_fingerprint(manifest: Manifest, *, content: bool) -> str:
@@ -41,7 +42,6 @@ def _add(digest: "hashlib._Hash", *parts: str) -> None:
 
 def _hash_file(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise DataError(f"`{path}` cannot be read: {error.strerror}.") from None

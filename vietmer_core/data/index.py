@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from vietmer_core.data.audio import AudioAccessError, AudioInfo, audio_info
 from vietmer_core.data.faults import Fault, ProblemLog
+from vietmer_core.data.labels import RowRules
 from vietmer_core.data.lines import Line, RowFaultError, decode_row, iterate_lines
-from vietmer_core.data.rows import RowRules, count_words, find_faults, resolve_path
+from vietmer_core.data.rows import count_words, find_faults, resolve_path
 from vietmer_core.errors import DataError
 
 _CACHED_HEADERS: Final = 4096
@@ -60,6 +61,7 @@ class IndexBuilder:
         self.labels: Final[dict[str, int]] = {}
         self.speakers: Final[dict[str, int]] = {}
         self.num_left_out = 0
+        self.num_soft = 0
         self._sources = sources
         self._log = log
         self._id_hashes = array("q")
@@ -104,6 +106,7 @@ class IndexBuilder:
             except RowFaultError as error:
                 report(line.number, error.fault)
                 continue
+            self.num_soft += source.rules.has_soft_label(row)
             self._append(number, line, row, source.rules.label_of(row), seconds)
 
     def _append(self, number: int, line: Line, row: Mapping[str, Any], label: str | None, seconds: float) -> None:

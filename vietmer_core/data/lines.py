@@ -148,6 +148,14 @@ def decode_row(raw: bytes) -> dict[str, Any]:
     return row
 
 
+def shown_number(value: float) -> str:
+    """A JSON number in a message; an integer may have thousands of digits."""
+    try:
+        return f"{value:.6g}"
+    except OverflowError:
+        return f"a number of {len(str(abs(int(value))))} digits"
+
+
 def kind_of(value: object) -> str:
     """What a JSON value is called in a message."""
     names = {bool: "a truth value", int: "a number", float: "a number", str: "a string", list: "a list"}

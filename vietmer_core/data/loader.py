@@ -14,16 +14,23 @@ from torch.utils.data import DataLoader, Dataset
 from vietmer_core.batch import Batch
 from vietmer_core.data.dataset import Sample, UtteranceDataset, collate
 from vietmer_core.data.sizes import UtteranceSizes
-from vietmer_core.errors import AssemblyError, DataError, RunError
+from vietmer_core.errors import AssemblyError, CacheError, DataError, RunError, VietmerError
 from vietmer_core.spec import LoaderSpec
 
 
 @attrs.frozen(kw_only=True)
 class Fault:
-    """What went wrong with one utterance: it crosses the border of a process as data, not as an exception."""
+    """What went wrong with one utterance: it crosses the border of a process as data, not as an exception.
+
+    Attributes:
+        index: Position of the utterance in its split.
+        sentence: What went wrong.
+        error: What to raise.
+    """
 
     index: int
     sentence: str
+    error: type[VietmerError] = DataError
 
 
 @final
@@ -41,6 +48,8 @@ class GuardedDataset(Dataset[Sample | Fault]):
             return self._dataset[index]
         except DataError as error:
             return Fault(index=index, sentence=str(error))
+        except CacheError as error:
+            return Fault(index=index, sentence=str(error), error=CacheError)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -121,9 +130,9 @@ def raise_fault(fault: Fault) -> None:
     """Stop at the first utterance that cannot be prepared.
 
     Raises:
-        DataError: with the sentence of the fault.
+        VietmerError: with the sentence of the fault, usually a `DataError`.
     """
-    raise DataError(fault.sentence)
+    raise fault.error(fault.sentence)
 
 
 def iterate(

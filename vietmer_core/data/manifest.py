@@ -14,8 +14,9 @@ import numpy as np
 
 from vietmer_core.data.faults import ProblemLog
 from vietmer_core.data.index import IndexBuilder, RowIndex, SourceFile, read_row_from
+from vietmer_core.data.labels import RowRules
 from vietmer_core.data.lines import RowFaultError
-from vietmer_core.data.rows import RowRules, make_utterance, resolve_path
+from vietmer_core.data.rows import make_utterance, resolve_path
 from vietmer_core.data.sizes import Speakers, UtteranceSizes
 from vietmer_core.data.utterance import REQUIRED_FIELDS, Utterance
 from vietmer_core.errors import DataError
@@ -41,24 +42,35 @@ def _absolute(path: Path) -> Path:
 
 
 def source_files(
-    sources: Sequence[ManifestSource], *, label_field: str, labels: Sequence[str] | None, require_labels: bool
+    sources: Sequence[ManifestSource],
+    *,
+    label_field: str,
+    soft_label_field: str | None,
+    labels: Sequence[str] | None,
+    require_labels: bool,
 ) -> tuple[SourceFile, ...]:
     """The manifests of one split, ready to be read.
 
     Raises:
-        DataError: where no manifest is named, one is named twice, or `label_field` has another use.
+        DataError: where no manifest is named, one is named twice, or a field for labels has another use.
     """
     if not sources:
         raise DataError("a split needs at least one manifest, but none is named.")
     if label_field in REQUIRED_FIELDS:
         raise DataError(f"`label_field` must name a field for labels, but is `{label_field}`, which has another use.")
-    space = None if labels is None else frozenset(labels)
+    if soft_label_field in (*REQUIRED_FIELDS, label_field):
+        rule = "`soft_label_field` must name a field for soft labels"
+        raise DataError(f"{rule}, but is `{soft_label_field}`, which has another use.")
     files: list[SourceFile] = []
     for source in sources:
         if any(file.path == _absolute(source.path) for file in files):
             raise DataError(f"manifest `{source.path}` is named twice in one split. Name it once.")
         rules = RowRules(
-            label_field=label_field, label_map=dict(source.label_map), labels=space, require_labels=require_labels
+            label_field=label_field,
+            soft_label_field=soft_label_field,
+            label_map=dict(source.label_map),
+            labels=None if labels is None else tuple(labels),
+            require_labels=require_labels,
         )
         folder = _absolute(source.root or source.path.parent)
         files.append(SourceFile(shown=source.path, path=_absolute(source.path), folder=str(folder), rules=rules))
@@ -83,18 +95,22 @@ class Manifest:
     Attributes:
         sources: As given.
         label_field: The field that holds the label.
+        soft_label_field: The field that holds soft labels, or None where none are read.
         label_names: The label space: as given, or the labels found, sorted. `sizes.labels` counts in it.
         sizes: Duration, words and label of every utterance.
         speakers: Speaker of every utterance.
         num_left_out: Rows that a label map left out.
+        num_soft: Rows with a soft label of their own.
     """
 
     sources: tuple[ManifestSource, ...]
     label_field: str
+    soft_label_field: str | None
     label_names: tuple[str, ...]
     sizes: UtteranceSizes
     speakers: Speakers
     num_left_out: int
+    num_soft: int
     _files: tuple[SourceFile, ...]
     _stamps: tuple[tuple[int, int], ...]
     _index: RowIndex
@@ -105,6 +121,7 @@ class Manifest:
         sources: Sequence[ManifestSource],
         *,
         label_field: str = "emotion",
+        soft_label_field: str | None = None,
         labels: Sequence[str] | None = None,
         require_labels: bool,
     ) -> "Manifest":
@@ -113,6 +130,7 @@ class Manifest:
         Args:
             sources: The manifests; an utterance id stands once in all of them together.
             label_field: The field that holds the label.
+            soft_label_field: The field that holds a soft label, label → probability; None reads none.
             labels: The label space, after the label maps; any other label is at fault. None collects the labels.
             require_labels: Whether a row without a label is at fault; otherwise its label is None, class -1.
 
@@ -120,7 +138,13 @@ class Manifest:
             DataError: where a file cannot be read as text or no utterance remains.
             DataProblemsError: with the first 50 faults of the rows and the number of all.
         """
-        files = source_files(sources, label_field=label_field, labels=labels, require_labels=require_labels)
+        files = source_files(
+            sources,
+            label_field=label_field,
+            soft_label_field=soft_label_field,
+            labels=labels,
+            require_labels=require_labels,
+        )
         stamps = tuple(_stamp(file) for file in files)
         log = ProblemLog()
         builder = IndexBuilder(files, log=log)
@@ -132,10 +156,12 @@ class Manifest:
         return cls(
             sources=tuple(sources),
             label_field=label_field,
+            soft_label_field=soft_label_field,
             label_names=names,
             sizes=_sizes(index, found=tuple(builder.labels), names=names),
             speakers=Speakers(codes=index.speaker, names=tuple(builder.speakers)),
             num_left_out=builder.num_left_out,
+            num_soft=builder.num_soft,
             files=files,
             stamps=stamps,
             index=index,

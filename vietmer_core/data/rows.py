@@ -2,14 +2,13 @@
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import NoneType
 from typing import Any, Final
 
-import attrs
-
 from vietmer_core.data.faults import Fault
-from vietmer_core.data.lines import kind_of
+from vietmer_core.data.labels import RowRules, label_faults
+from vietmer_core.data.lines import kind_of, shown_number
 from vietmer_core.data.utterance import REQUIRED_FIELDS, Utterance
 
 MAX_SECONDS: Final = 1e9
@@ -23,39 +22,6 @@ _TYPES: Final[Mapping[str, tuple[frozenset[type], str]]] = {
     "end": (frozenset({int, float, NoneType}), "a number of seconds or null"),
     "transcript": (frozenset({str, NoneType}), "a string or null"),
 }
-_LABEL_TYPES: Final = frozenset({str, NoneType})
-
-
-@attrs.frozen(kw_only=True)
-class RowRules:
-    """What is expected of the rows of one manifest.
-
-    Attributes:
-        label_field: The field that holds the label.
-        label_map: Label as written → label used; None leaves the row out. Labels not in it stay as they are.
-        labels: The label space, or None where any label will do.
-        require_labels: Whether a row without a label is at fault.
-    """
-
-    label_field: str
-    label_map: Mapping[str, str | None]
-    labels: frozenset[str] | None
-    require_labels: bool
-
-    def is_left_out(self, row: Mapping[str, Any]) -> bool:
-        """Whether the label map leaves this row out."""
-        label = row.get(self.label_field)
-        return isinstance(label, str) and label in self.label_map and self.label_map[label] is None
-
-    def label_of(self, row: Mapping[str, Any]) -> str | None:
-        """The mapped label of a sound row."""
-        label = row.get(self.label_field)
-        return None if label is None else self.label_map.get(label, label)
-
-
-def _resembling(name: str, candidates: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.5)
-    return f" Did you mean `{close[0]}`?" if close else ""
 
 
 def _missing(name: str, row: Mapping[str, Any]) -> Fault:
@@ -93,7 +59,9 @@ def _value_faults(row: Mapping[str, Any]) -> list[Fault]:
         value = row[name]
         if value is not None and not 0 <= value <= MAX_SECONDS:
             rule = "must not be negative" if value < 0 else "must be a time in seconds"
-            faults.append(Fault(code="number-out-of-range", field=name, message=f"{rule}, but is {value:.6g}."))
+            faults.append(
+                Fault(code="number-out-of-range", field=name, message=f"{rule}, but is {shown_number(value)}.")
+            )
     start, end = row["start"] or 0, row["end"]
     if not faults and row["wav_path"] is not None and end is not None and end <= start:
         message = f"must lie after `start` ({start:.6g} s), but is {end:.6g} s."
@@ -101,33 +69,10 @@ def _value_faults(row: Mapping[str, Any]) -> list[Fault]:
     return faults
 
 
-def _label_faults(row: Mapping[str, Any], rules: RowRules) -> list[Fault]:
-    name = rules.label_field
-    label = row.get(name)
-    if type(label) not in _LABEL_TYPES:
-        message = f"must be a string, but is {kind_of(label)} instead."
-        return [Fault(code="wrong-type", field=name, message=message, remedy="Write the label in quotes.")]
-    if label is None:
-        if not rules.require_labels:
-            return []
-        remedy = f"Add a label, or name the field that holds it (the label field is now `{name}`)."
-        return [Fault(code="absent-label", field=name, message="the row has no label.", remedy=remedy)]
-    if not label:
-        return [_empty(name, "Write null where there is no label.")]
-    mapped = rules.label_map.get(label, label)
-    if rules.labels is None or mapped is None or mapped in rules.labels:
-        return []
-    origin = "" if mapped == label else f" (from `{label}` by the label map)"
-    known = ", ".join(f"`{one}`" for one in sorted(rules.labels))
-    message = f"`{mapped}`{origin} is not in the label space: {known}."
-    remedy = _resembling(mapped, sorted(rules.labels)).strip()
-    return [Fault(code="unknown-label", field=name, message=message, remedy=remedy)]
-
-
 def find_faults(row: Mapping[str, Any], rules: RowRules) -> list[Fault]:
     """Every fault of one row that shows in the row alone; empty for a sound row."""
     faults = _type_faults(row) or _value_faults(row)
-    return faults + _label_faults(row, rules)
+    return faults + label_faults(row, rules)
 
 
 def resolve_path(wav_path: str, folder: str) -> str:
@@ -145,11 +90,11 @@ def make_utterance(row: Mapping[str, Any], rules: RowRules, *, folder: str, plac
 
     Args:
         row: The row as decoded.
-        rules: Its manifest's rules, for the label.
+        rules: Its manifest's rules, for the labels.
         folder: Absolute folder that a relative `wav_path` starts from.
         place: `file:line`, for messages.
     """
-    known = {*REQUIRED_FIELDS, rules.label_field}
+    known = {*REQUIRED_FIELDS, rules.label_field, rules.soft_label_field}
     wav_path = row["wav_path"]
     return Utterance(
         utterance_id=row["utterance_id"],
@@ -159,6 +104,7 @@ def make_utterance(row: Mapping[str, Any], rules: RowRules, *, folder: str, plac
         end=None if row["end"] is None else float(row["end"]),
         transcript=row["transcript"],
         label=rules.label_of(row),
+        soft_label=rules.soft_label_of(row),
         metadata={name: value for name, value in row.items() if name not in known},
         place=place,
     )

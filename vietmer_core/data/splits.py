@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from vietmer_core.catalogue import Catalogue
 from vietmer_core.components import Modality, Role
 from vietmer_core.data.manifest import Manifest, ManifestSource
-from vietmer_core.errors import DataProblemsError, Problem
+from vietmer_core.errors import DataError, DataProblemsError, Problem
 from vietmer_core.spec import ExperimentSpec, ManifestSpec, reads
 
 MOST_PROBLEMS = 20
@@ -43,11 +43,23 @@ def open_split(spec: ExperimentSpec, split: str, catalogue: Catalogue) -> Manife
 
     Raises:
         DataProblemsError: with every fault of its lines, or every row that has nothing that the model reads.
+        DataError: if soft labels are to be learnt and the training split has none.
         SpecError: if the spec names no such split.
     """
     manifests: Sequence[ManifestSpec] = getattr(spec.data, split)
     sources = manifest_sources(manifests, catalogue)
-    manifest = Manifest.open(sources, label_field=spec.label_field, labels=spec.labels, require_labels=True)
+    manifest = Manifest.open(
+        sources,
+        label_field=spec.label_field,
+        soft_label_field=spec.soft_label_field,
+        labels=spec.labels,
+        require_labels=True,
+    )
+    if split == "train" and spec.soft_label_field is not None and not manifest.num_soft:
+        raise DataError(
+            f"no row of the training split has the field `{spec.soft_label_field}`, which `soft_label_field` names. "
+            "Correct the name, or set `soft_label_field: null` to train on hard labels."
+        )
     modalities = reads(spec, catalogue)
     unread = unread_rows(manifest, modalities)
     if len(unread):

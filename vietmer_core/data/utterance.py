@@ -33,7 +33,10 @@ class Utterance:
         start: Begin of the segment, s from the start of the recording; None means its beginning.
         end: End of the segment, s; None means the end of the recording.
         transcript: What is said; None where there is no text.
-        label: The label as written in the manifest's label field, mapped by the split's label map; None at prediction.
+        label: The label as written in the manifest's label field, mapped by the split's label map, or the most probable
+            of the soft label; None at prediction.
+        soft_label: Label → probability, from several raters; they sum to 1. A row with a label alone gives it all. None
+            where no soft labels are read.
         metadata: Every other field of the line, kept as it is.
         place: `file:line`, for messages.
     """
@@ -45,6 +48,7 @@ class Utterance:
     end: float | None
     transcript: str | None
     label: str | None
+    soft_label: Mapping[str, float] | None = None
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
     place: str = ""
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -11,13 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
+from vietmer_core.batch import Batch
+from vietmer_core.canonical import CanonicalPasses
 from vietmer_core.data.loader import Fault, iterate, raise_fault
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.errors import RunError
 from vietmer_core.files import write_atomically
 from vietmer_core.model import EmotionModel
 
-UNKNOWN = -1
+UNKNOWN: Final = -1
+GATHERED: Final = 128
+"""Utterances, at least, whose canonical passes are planned together."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -45,6 +49,7 @@ def predict_split(
     *,
     num_classes: int,
     device: torch.device,
+    passes: CanonicalPasses | None = None,
     on_fault: Callable[[Fault], None] = raise_fault,
     on_batch: Callable[[int], None] = lambda _: None,
 ) -> Predictions:
@@ -55,6 +60,7 @@ def predict_split(
         loader: Made by `vietmer_core.data.loader.make_loader`.
         num_classes: Size of the label space.
         device: Where the batches go.
+        passes: The canonical passes of the model; None pads each batch to its longest utterance.
         on_fault: Takes an utterance that cannot be prepared; raises by default.
         on_batch: Told the number of utterances of each batch done.
     """
@@ -63,13 +69,15 @@ def predict_split(
     indices, probabilities, truth = [np.empty(0, np.int64)], [np.empty((0, num_classes))], [np.empty(0, np.int64)]
     try:
         with torch.inference_mode():
-            for batch in iterate(loader, on_fault=on_fault, on_cut=cut.update, on_padded=added.update):
-                logits = model(batch.to(device))  # (batch, classes)
+            batches = iterate(loader, on_fault=on_fault, on_cut=cut.update, on_padded=added.update)
+            for group in ([batch] for batch in batches) if passes is None else _gathered(batches):
+                logits = model(group[0].to(device)) if passes is None else passes.logits(group)  # (utterances, classes)
                 probabilities.append(logits.double().softmax(dim=-1).cpu().numpy())
-                indices.append(batch.indices.numpy())
-                unknown = np.full(len(batch), UNKNOWN)
-                truth.append(unknown if batch.labels is None else batch.labels.numpy())
-                on_batch(len(batch))
+                for batch in group:
+                    indices.append(batch.indices.numpy())
+                    unknown = np.full(len(batch), UNKNOWN)
+                    truth.append(unknown if batch.labels is None else batch.labels.numpy())
+                on_batch(sum(map(len, group)))
     finally:
         model.train(was_training)
     order = np.argsort(np.concatenate(indices), kind="stable")
@@ -80,6 +88,18 @@ def predict_split(
         tokens_cut=cut,
         samples_added=added,
     )
+
+
+def _gathered(batches: Iterator[Batch]) -> Iterator[list[Batch]]:
+    """Batches together, so that passes of many rows find utterances of the same edges."""
+    group: list[Batch] = []
+    for batch in batches:
+        group.append(batch)
+        if sum(map(len, group)) >= GATHERED:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def prediction_rows(predictions: Predictions, manifest: Manifest, labels: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,9 @@ from vietmer_core.errors import RunError
 from vietmer_core.evaluation.intervals import Interval, clustered_interval, fast_macro_f1
 from vietmer_core.evaluation.metrics import Scores, score
 from vietmer_core.evaluation.predictions import Predictions, predict_split, prediction_rows, write_rows
+from vietmer_core.features.filling import open_feature_cache
 from vietmer_core.inference.trained_run import TrainedRun
+from vietmer_core.records import CacheRecord
 from vietmer_core.training.experiment import split_loader
 
 
@@ -42,8 +44,16 @@ def speaker_clusters(manifest: Manifest) -> NDArray[np.int64]:
     return codes
 
 
-def evaluate_run(run: TrainedRun, split: str, *, on_batch: Callable[[int], None] = lambda _: None) -> Evaluation:
+def evaluate_run(
+    run: TrainedRun,
+    split: str,
+    *,
+    on_batch: Callable[[int], None] = lambda _: None,
+    report: Callable[[CacheRecord], None] = lambda _: None,
+) -> Evaluation:
     """Predict and score a split with the best weights of a run; writes predictions and scores into its folder.
+
+    A run that was trained from the feature cache is evaluated from it, too.
 
     Raises:
         RunError: if the spec of the run names no such split.
@@ -53,9 +63,13 @@ def evaluate_run(run: TrainedRun, split: str, *, on_batch: Callable[[int], None]
         named = ", ".join(name for name, _ in run.spec.data.splits())
         raise RunError(f"{run.folder.path}: the run's spec has no split `{split}`; it has: {named}.")
     manifest = open_split(run.spec, split, run.catalogue)
-    loader = split_loader(manifest, run.frontends, run.spec, device=run.device)
+    cache = open_feature_cache(run.spec, run.catalogue, run.model, run.frontends, device=run.device, report=report)
+    states = None if cache is None else cache.states_of(manifest, split)
+    loader = split_loader(manifest, run.frontends, run.spec, device=run.device, states=states)
     labels = run.spec.labels
-    found = predict_split(run.model, loader, num_classes=len(labels), device=run.device, on_batch=on_batch)
+    found = predict_split(
+        run.model, loader, num_classes=len(labels), device=run.device, passes=run.passes(), on_batch=on_batch
+    )
     interval = clustered_interval(
         fast_macro_f1(len(labels)),
         found.truth,

@@ -82,8 +82,10 @@ def predict_utterance(
     if not any(len(part) for part in (text, audio) if part is not None):
         return Prediction(label=None, probabilities={}, reason=_nothing_to_read(run))
     batch = collate([Sample(index=0, text=text, audio=audio, label=None)])
+    passes = run.passes()
     with torch.inference_mode():
-        probabilities = run.model(batch.to(run.device)).double().softmax(dim=-1)[0].tolist()
+        logits = run.model(batch.to(run.device)) if passes is None else passes.logits([batch])  # (1, classes)
+        probabilities = logits.double().softmax(dim=-1)[0].tolist()
     named = dict(zip(run.spec.labels, probabilities, strict=True))
     label = max(named, key=lambda label: named[label])
     return Prediction(label=label, probabilities=named, tokens_cut=cut, samples_added=added)
@@ -135,7 +137,13 @@ def predict_manifest(
 
     labels = run.spec.labels
     found = predict_split(
-        run.model, loader, num_classes=len(labels), device=run.device, on_fault=note, on_batch=on_batch
+        run.model,
+        loader,
+        num_classes=len(labels),
+        device=run.device,
+        passes=run.passes(),
+        on_fault=note,
+        on_batch=on_batch,
     )
     rows = dict(zip(found.indices.tolist(), prediction_rows(found, manifest, labels), strict=True))
     for row in range(len(manifest)):

@@ -7,6 +7,7 @@ import attrs
 import torch
 
 from vietmer_core.assembly import build_frontends, build_model
+from vietmer_core.canonical import CanonicalPasses, canonical_passes
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.components import Modality
 from vietmer_core.frontends import Frontends
@@ -66,6 +67,12 @@ class TrainedRun:
             model=model.to(where).eval(),
             epoch=int(state["epoch"]),
         )
+
+    def passes(self) -> CanonicalPasses | None:
+        """The canonical passes of the model; None where the spec asks for padded ones."""
+        if self.spec.shapes.prediction == "padded":
+            return None
+        return canonical_passes(self.model, self.frontends, self.spec.shapes, device=self.device)
 
     @property
     def modalities(self) -> frozenset[Modality]:

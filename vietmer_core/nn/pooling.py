@@ -1,4 +1,7 @@
-"""Poolers: one embedding from the real frames of a sequence."""
+"""Poolers: one embedding from the real frames of a sequence.
+
+Each gives zeros, and no gradient, for a row of no frames; none lets the padding take part, whatever it holds.
+"""
 
 import math
 from typing import final
@@ -8,6 +11,26 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from vietmer_core.sequence import MaskedSequence
+
+
+@final
+class FirstFramePooler(nn.Module):
+    """The first real frame; a row of none gives zeros.
+
+    Of one stream of both modalities this is the first token of the text, or the first frame of the audio where the row
+    has no text.
+
+    Args:
+        dim: Width of the frames and of the embedding.
+    """
+
+    def __init__(self, *, dim: int) -> None:
+        super().__init__()
+        self.output_dim = dim
+
+    def forward(self, sequence: MaskedSequence) -> Tensor:
+        """`(batch, time, dim)` → `(batch, dim)`."""
+        return sequence.zeroed().features[:, :1].sum(dim=1)  # (batch, dim); of width 0 too
 
 
 @final
@@ -26,6 +49,53 @@ class MeanPooler(nn.Module):
         """`(batch, time, dim)` → `(batch, dim)`."""
         total = sequence.zeroed().features.sum(dim=1)  # (batch, dim)
         return total / sequence.lengths.clamp(min=1)[:, None]  # (batch, dim)
+
+
+def _filled(sequence: MaskedSequence, value: float) -> Tensor:
+    """The frames with `value` in the padding, at least one frame wide: `(batch, max(time, 1), dim)`."""
+    filled = sequence.features.masked_fill(~sequence.mask[..., None], value)  # (batch, time, dim)
+    return filled if filled.shape[1] else filled.new_full((len(filled), 1, filled.shape[2]), value)
+
+
+@final
+class MaxPooler(nn.Module):
+    """The largest value of each column over real frames; a row of none gives zeros.
+
+    Where several frames hold it, the first of them has the whole gradient. `amax` would share it among all, the padding
+    included where every real value is -inf; the first can never lie in the padding, which stands behind the frames.
+
+    Args:
+        dim: Width of the frames and of the embedding.
+    """
+
+    def __init__(self, *, dim: int) -> None:
+        super().__init__()
+        self.output_dim = dim
+
+    def forward(self, sequence: MaskedSequence) -> Tensor:
+        """`(batch, time, dim)` → `(batch, dim)`."""
+        largest = _filled(sequence, -math.inf).max(dim=1).values  # (batch, dim)
+        return largest.masked_fill((sequence.lengths == 0)[:, None], 0)
+
+
+@final
+class MinPooler(nn.Module):
+    """The smallest value of each column over real frames; a row of none gives zeros.
+
+    Where several frames hold it, the first of them has the whole gradient, as in `MaxPooler`.
+
+    Args:
+        dim: Width of the frames and of the embedding.
+    """
+
+    def __init__(self, *, dim: int) -> None:
+        super().__init__()
+        self.output_dim = dim
+
+    def forward(self, sequence: MaskedSequence) -> Tensor:
+        """`(batch, time, dim)` → `(batch, dim)`."""
+        smallest = _filled(sequence, math.inf).min(dim=1).values  # (batch, dim)
+        return smallest.masked_fill((sequence.lengths == 0)[:, None], 0)
 
 
 @final

@@ -41,6 +41,21 @@ class TrainingPlan:
         freed = (epoch - self.unfreeze.first_epoch) // self.unfreeze.every + 1
         return min(most, max(0, freed) * self.unfreeze.layers)
 
+    def obstacle(self, *, inside: str = "") -> str:
+        """Why states of the network may not be kept (`CacheableEncoder`), naming the field; "" where all is frozen.
+
+        Args:
+            inside: Where the fields stand, such as `vggish.`.
+        """
+        if self.lora is not None:
+            return f"`{inside}lora` trains low-rank updates inside it"
+        if self.depth == 0:
+            return ""
+        field = f"`{inside}freeze: false`" if self.depth is None else f"`{inside}train_layers: {self.depth}`"
+        if self.unfreeze is not None:
+            return f"{field} with `{inside}unfreeze` trains its layers one after the other"
+        return f"{field} trains {'its weights' if self.depth is None else 'its last layers'}"
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class ParameterGroup:
@@ -78,6 +93,7 @@ class PretrainedBackbone(nn.Module):
     Attributes:
         model: The network.
         record: Where the weights come from.
+        plan: What is trained.
     """
 
     def __init__(
@@ -95,7 +111,7 @@ class PretrainedBackbone(nn.Module):
         self.record = record
         self._layers = tuple(layers)  # in a tuple: they are registered below `model` already
         self._top = tuple(top)
-        self._plan = plan
+        self.plan = plan
         self._epoch = 0
         _require_depth(plan.depth, num_layers=len(self._layers))
         not_read: frozenset[str] = getattr(model, "names_not_in_checkpoint", frozenset())
@@ -111,11 +127,11 @@ class PretrainedBackbone(nn.Module):
     @property
     def is_tuned(self) -> bool:
         """Whether anything of the network is trained in the current epoch."""
-        return self._plan.lora is not None or self._depth > 0
+        return self.plan.lora is not None or self._depth > 0
 
     @property
     def _depth(self) -> int:
-        return self._plan.depth_at(self._epoch, len(self._layers))
+        return self.plan.depth_at(self._epoch, len(self._layers))
 
     def begin_epoch(self, epoch: int) -> None:
         """Free what is trained from this epoch, counted from 0; the training loop calls it before every epoch."""
@@ -139,7 +155,7 @@ class PretrainedBackbone(nn.Module):
 
     def trained_modules(self) -> tuple[nn.Module, ...]:
         """The modules that are trained in the current epoch, each with all that is inside it; adapted layers too."""
-        depth = len(self._layers) if self._plan.lora is not None else self._depth
+        depth = len(self._layers) if self.plan.lora is not None else self._depth
         return self._modules_trained(depth)
 
     def frozen_names(self) -> frozenset[str]:
@@ -150,7 +166,7 @@ class PretrainedBackbone(nn.Module):
         """
         if self.record.weights == "random":
             return frozenset()
-        most = self._plan.depth_at(LAST, len(self._layers))
+        most = self.plan.depth_at(LAST, len(self._layers))
         kept = self._trained(most) | self._named(self._unread)
         kept |= {id(buffer) for module in self._modules_trained(most) for buffer in module.buffers()}
         changing = {name for name, value in _tensors(self) if id(value) in kept}
@@ -163,7 +179,7 @@ class PretrainedBackbone(nn.Module):
 
     def _trained(self, depth: int) -> set[int]:
         """Identities of the parameters trained at a depth."""
-        if self._plan.lora is not None:
+        if self.plan.lora is not None:
             return {id(value) for name, value in self.model.named_parameters() if ".lora_" in name}
         found = {id(value) for module in self._modules_trained(depth) for value in module.parameters()}
         return found - self._named(self._fixed)
@@ -172,8 +188,8 @@ class PretrainedBackbone(nn.Module):
         return {id(value) for name, value in _tensors(self.model) if name in names} if names else set()
 
     def _groups(self) -> Iterator[ParameterGroup]:
-        trained, seen = self._trained(self._plan.depth_at(LAST, len(self._layers))), set[int]()
-        is_new = self._plan.lora is not None or self.record.weights == "random"
+        trained, seen = self._trained(self.plan.depth_at(LAST, len(self._layers))), set[int]()
+        is_new = self.plan.lora is not None or self.record.weights == "random"
         name = "new" if is_new else "pretrained"
         stages: list[tuple[nn.Module, ...]] = [(*self._top, *self._layers[-1:])]
         stages += [(layer,) for layer in reversed(self._layers[:-1])]

@@ -40,13 +40,31 @@ class LayerMix(nn.Module):
         """Layers that must be computed; those above may be left out."""
         return self.choice if isinstance(self.choice, int) else self.num_layers
 
-    def forward(self, states: Sequence[Tensor]) -> Tensor:
-        """Mix states `(batch, time, dim)`, from what enters the first layer to the last one used; the same shape."""
+    @property
+    def reads_all(self) -> bool:
+        """Whether the states of all layers are read, not those of one."""
+        return self.weights is not None
+
+    def states_dim(self, dim: int) -> int:
+        """Width of what `side_by_side` gives of states of width `dim`."""
+        return (self.num_layers + 1) * dim if self.reads_all else dim
+
+    def side_by_side(self, states: Sequence[Tensor]) -> Tensor:
+        """The states that are read, from what enters the first layer to the last one used, as one tensor.
+
+        `(batch, time, dim)` each → `(batch, time, states_dim)`, layer after layer along the last axis. Nothing of it is
+        learned, so that it may be kept where the encoder is frozen.
+        """
+        return torch.cat(tuple(states), dim=-1) if self.reads_all else states[-1]
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Mix what `side_by_side` gave: `(batch, time, states_dim)` → `(batch, time, dim)`; zeros stay zeros."""
         if self.weights is None:
-            return self._prepared(states[-1])
+            return self._prepared(states)
+        first, *others = states.chunk(self.num_layers + 1, dim=-1)
         shares = self.weights.softmax(dim=0)  # (layers + 1,)
-        total = shares[0] * self._prepared(states[0])
-        for share, state in zip(shares[1:], states[1:], strict=True):
+        total = shares[0] * self._prepared(first)
+        for share, state in zip(shares[1:], others, strict=True):
             total = total + share * self._prepared(state)
         return total  # (batch, time, dim)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from vietmer_core.spec_fields import not_a_switch
+from vietmer_core.text.params import TranscriptParams
 
 _HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _FOLDER: Final = re.compile(r"[./~\\]|[A-Za-z]:[/\\]")
@@ -103,3 +104,7 @@ class PretrainedParams(BaseModel):
         if self.gradient_checkpointing and not trains and self.lora is None:
             raise ValueError("`gradient_checkpointing` must be false where all is frozen: it would save nothing.")
         return self
+
+
+class PretrainedTextParams(PretrainedParams, TranscriptParams):
+    """Fields that all pretrained text encoders share."""

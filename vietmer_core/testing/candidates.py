@@ -1,6 +1,7 @@
 """From a registered component to what the checks need of it."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 import attrs
@@ -17,11 +18,11 @@ from vietmer_core.testing.freezing import freed
 from vietmer_core.testing.sources import ClassSource, FeatureSource, Source, TranscriptSource, WaveformSource
 from vietmer_core.testing.subjects import Inputs, Outputs, Subject
 
-TEXT_DIM: Final = 6
-AUDIO_DIM: Final = 10
+TEXT_DIM: Final = 8
+AUDIO_DIM: Final = 12
 DIM: Final = 8
 NUM_CLASSES: Final = 4
-CLASS_COUNTS: Final = (40, 30, 20, 10)
+CLASS_COUNTS: Final[Mapping[str, int]] = MappingProxyType({"angry": 40, "happy": 30, "neutral": 20, "sad": 10})
 
 PROTOCOLS: Final[Mapping[Role, type]] = {
     Role.TEXT: Encoder,

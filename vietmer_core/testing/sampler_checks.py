@@ -1,9 +1,9 @@
-"""Checks of samplers: the order of a split is a pure function of the epoch and the seed."""
+"""Checks of samplers: the order of a split is a pure function of the epoch and the seed, in every process alike."""
 
 import json
 import subprocess
 import sys
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from hypothesis import given
@@ -30,8 +30,9 @@ params = getattr(module, sys.argv[4]).model_validate(json.loads(sys.argv[5]))
 sizes = UtteranceSizes(
     audio_seconds=np.ones(9, np.float32), text_words=np.ones(9, np.int32), labels=np.arange(9, dtype=np.int32) % 3
 )
-build(params, sizes=sizes, seed=0).batches(0)
-print("torch" in sys.modules)
+sampler = build(params, sizes=sizes, seed=0)
+epochs = [[[int(index) for index in batch] for batch in sampler.batches(epoch)] for epoch in range(3)]
+print(json.dumps({"torch": "torch" in sys.modules, "epochs": epochs}))
 """
 
 
@@ -111,11 +112,28 @@ def sampler_epochs_differ(candidate: Candidate) -> None:
 
 def sampler_torch_free(candidate: Candidate) -> None:
     """A sampler is built and draws an epoch without importing torch: `vietmer data` plans batches with it."""
+    if _in_another_process("sampler_torch_free", candidate, hash_seed=0)["torch"]:
+        raise _fail("sampler_torch_free", candidate, "building the sampler or drawing an epoch imports torch.")
+
+
+def sampler_every_process(candidate: Candidate) -> None:
+    """Every process draws the same order, whatever its hash seed: else shards would not be of one order."""
+    first, second = (
+        _in_another_process("sampler_every_process", candidate, hash_seed=seed)["epochs"] for seed in (1, 2)
+    )
+    if first != second:
+        message = "two processes draw different orders from one seed. Does it use `hash()` of a text, or a set?"
+        raise _fail("sampler_every_process", candidate, message)
+
+
+def _in_another_process(check: str, candidate: Candidate, *, hash_seed: int) -> dict[str, Any]:
+    """Whether torch was imported, and three epochs of a split of 9."""
     build, model = candidate.component.build, type(candidate.params)
     names = [build.__module__, build.__qualname__, model.__module__, model.__qualname__]
     command = [sys.executable, "-c", _PROBE, *names, json.dumps(candidate.params.model_dump(mode="json"))]
-    done = subprocess.run(command, env=fresh_environment(), capture_output=True, text=True, check=False)  # noqa: S603  # our own interpreter
+    environment = {**fresh_environment(), "PYTHONHASHSEED": str(hash_seed)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  # our own interpreter
     if done.returncode:
-        raise _fail("sampler_torch_free", candidate, f"building it in a fresh interpreter fails:\n{done.stderr}")
-    if done.stdout.split()[-1] != "False":
-        raise _fail("sampler_torch_free", candidate, "building the sampler or drawing an epoch imports torch.")
+        raise _fail(check, candidate, f"building it in a fresh interpreter fails:\n{done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found

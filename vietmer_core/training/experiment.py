@@ -1,24 +1,31 @@
 """`Experiment`: a spec with everything it names opened and built, ready to be trained."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import attrs
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from vietmer_core.assembly import build_frontends, build_loss, build_model, build_sampler, part_seed
+from vietmer_core.batch import Batch
+from vietmer_core.canonical import CanonicalPasses, canonical_passes
 from vietmer_core.catalogue import Catalogue
+from vietmer_core.components import Modality
 from vietmer_core.data.batches import EpochBatches
 from vietmer_core.data.dataset import UtteranceDataset
 from vietmer_core.data.loader import evaluation_batches, make_loader
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.splits import open_split
-from vietmer_core.errors import DataError, RunError
+from vietmer_core.errors import AssemblyError, DataError, RunError, TooLongError
+from vietmer_core.features.filling import open_feature_cache
+from vietmer_core.features.states import SplitStates
 from vietmer_core.frontends import Frontends
 from vietmer_core.model import EmotionModel
-from vietmer_core.protocols import Loss
+from vietmer_core.protocols import Loss, Sampler
+from vietmer_core.records import CacheRecord
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.training.weights import pinned
 
@@ -59,6 +66,8 @@ class Experiment:
         train: The training split.
         valid: The validation split.
         batches: The order of the training split.
+        passes: The canonical passes of the model.
+        states: Kept states of frozen encoders, by split.
     """
 
     spec: ExperimentSpec
@@ -70,20 +79,36 @@ class Experiment:
     train: Manifest
     valid: Manifest
     batches: EpochBatches
+    passes: CanonicalPasses
+    states: Mapping[str, Mapping[Modality, SplitStates]]
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits `(batch, classes)` of a batch of training, at the shapes that the spec asks for."""
+        if self.spec.shapes.training == "canonical":
+            return self.passes.logits([batch])
+        logits: Tensor = self.model(batch.to(self.device))
+        return logits
 
     def train_loader(self) -> DataLoader[Any]:
         """The training split, in the order and from the position of `batches`."""
-        dataset = split_dataset(self.train, self.frontends, self.spec)
+        dataset = split_dataset(self.train, self.frontends, self.spec, states=self.states.get("train"))
         seed = part_seed(self.spec.seed, "loader")
         pin = self.device.type == "cuda"
         return make_loader(dataset, self.batches, loader=self.spec.loader, seed=seed, pin_memory=pin)
 
     def valid_loader(self) -> DataLoader[Any]:
         """The validation split, every utterance once."""
-        return split_loader(self.valid, self.frontends, self.spec, device=self.device)
+        states = self.states.get("valid")
+        return split_loader(self.valid, self.frontends, self.spec, device=self.device, states=states)
 
 
-def split_dataset(manifest: Manifest, frontends: Frontends, spec: ExperimentSpec) -> UtteranceDataset:
+def split_dataset(
+    manifest: Manifest,
+    frontends: Frontends,
+    spec: ExperimentSpec,
+    *,
+    states: Mapping[Modality, SplitStates] | None = None,
+) -> UtteranceDataset:
     """A labelled split as a dataset."""
     return UtteranceDataset(
         manifest,
@@ -91,37 +116,53 @@ def split_dataset(manifest: Manifest, frontends: Frontends, spec: ExperimentSpec
         labels=spec.labels,
         channel=spec.data.channel,
         cache_mib=spec.loader.cache_mib,
+        states=states,
     )
 
 
 def split_loader(
-    manifest: Manifest, frontends: Frontends, spec: ExperimentSpec, *, device: torch.device
+    manifest: Manifest,
+    frontends: Frontends,
+    spec: ExperimentSpec,
+    *,
+    device: torch.device,
+    states: Mapping[Modality, SplitStates] | None = None,
 ) -> DataLoader[Any]:
     """A split for evaluation: every utterance once."""
     batches = evaluation_batches(manifest.sizes, batch_size=EVALUATION_BATCH_SIZE)
-    dataset = split_dataset(manifest, frontends, spec)
+    dataset = split_dataset(manifest, frontends, spec, states=states)
     seed = part_seed(spec.seed, "loader")
     return make_loader(dataset, batches, loader=spec.loader, seed=seed, pin_memory=device.type == "cuda")
 
 
-def class_counts(manifest: Manifest, spec: ExperimentSpec) -> list[int]:
-    """Training utterances of each class.
+def class_counts(manifest: Manifest, spec: ExperimentSpec) -> dict[str, int]:
+    """Training utterances of each label, in the order of the label space.
 
     Raises:
-        DataError: if a class has none.
+        DataError: if a label has none.
     """
-    counts = np.bincount(manifest.sizes.labels, minlength=len(spec.labels)).tolist()
-    absent = [label for label, count in zip(spec.labels, counts, strict=True) if not count]
+    numbers = np.bincount(manifest.sizes.labels, minlength=len(spec.labels)).tolist()
+    counts = dict(zip(spec.labels, numbers, strict=True))
+    absent = [label for label, count in counts.items() if not count]
     if absent:
         raise DataError(
             f"the training split must hold every label of the spec, but has no utterance of {', '.join(absent)}. "
             "Add some, or remove the label from `labels`."
         )
-    return cast("list[int]", counts)
+    return counts
 
 
-def prepare(spec: ExperimentSpec, catalogue: Catalogue) -> Experiment:
+def prepare(
+    spec: ExperimentSpec, catalogue: Catalogue, *, report: Callable[[CacheRecord], None] = lambda _: None
+) -> Experiment:
     """Open the training and validation splits and build the model; the test split is not touched.
+
+    Where the spec has a `cache`, the states of its frozen encoders that are not there yet are computed here.
+
+    Args:
+        spec: What to train.
+        catalogue: Where its components come from.
+        report: Told how far the feature cache is filled.
 
     Raises:
         VietmerError: one sentence, or all faults of a manifest at once.
@@ -130,10 +171,13 @@ def prepare(spec: ExperimentSpec, catalogue: Catalogue) -> Experiment:
     device = choose_device(spec.training.device)
     frontends = build_frontends(spec, catalogue)
     train, valid = open_split(spec, "train", catalogue), open_split(spec, "valid", catalogue)
+    batches = EpochBatches(_sampler(spec, catalogue, train))
+    loss = build_loss(spec, catalogue, class_counts(train, spec))
     model = build_model(spec, catalogue).to(device)
     spec = pinned(spec, model)
-    loss = build_loss(spec, catalogue, class_counts(train, spec))
     cast("nn.Module", loss).to(device)
+    cache = open_feature_cache(spec, catalogue, model, frontends, device=device, report=report)
+    splits = {"train": train, "valid": valid}
     return Experiment(
         spec=spec,
         catalogue=catalogue,
@@ -143,5 +187,20 @@ def prepare(spec: ExperimentSpec, catalogue: Catalogue) -> Experiment:
         loss=loss,
         train=train,
         valid=valid,
-        batches=EpochBatches(build_sampler(spec, catalogue, train.sizes)),
+        batches=batches,
+        passes=canonical_passes(model, frontends, spec.shapes, device=device),
+        states={} if cache is None else {name: cache.states_of(split, name) for name, split in splits.items()},
     )
+
+
+def _sampler(spec: ExperimentSpec, catalogue: Catalogue, train: Manifest) -> Sampler:
+    """The sampler of the training split.
+
+    Raises:
+        AssemblyError: if its budget is smaller than an utterance, which is named.
+    """
+    try:
+        return build_sampler(spec, catalogue, train.sizes)
+    except TooLongError as error:
+        utterance = train[error.index]
+        raise AssemblyError(f"{utterance.place}: `{utterance.utterance_id}`: {error}") from None

@@ -101,8 +101,8 @@ class TrainingLoop:
         seed = part_seed(experiment.spec.seed, "draws")
         for batch in iterate(loader, on_cut=self._cut.update, on_padded=self._padded.update):
             outcome = take_step(
-                batch.to(experiment.device).drawn(seed=seed, epoch=batches.epoch),
-                model=experiment.model,
+                batch.drawn(seed=seed, epoch=batches.epoch),
+                forward=experiment.forward,
                 loss=experiment.loss,
                 optimiser=self._optimiser,
                 schedule=self._schedule,
@@ -123,7 +123,13 @@ class TrainingLoop:
         """Score the validation split, keep the best weights, and move on to the next epoch."""
         experiment, progress, epoch = self._experiment, self._progress, self._experiment.batches.epoch
         labels = experiment.spec.labels
-        found = predict_split(experiment.model, loader, num_classes=len(labels), device=experiment.device)
+        found = predict_split(
+            experiment.model,
+            loader,
+            num_classes=len(labels),
+            device=experiment.device,
+            passes=experiment.passes if experiment.spec.shapes.prediction == "canonical" else None,
+        )
         metrics = score(found.probabilities, found.truth, labels).summary
         value = metrics[self._training.monitor]
         is_best = self._is_better(value)

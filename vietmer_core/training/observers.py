@@ -15,7 +15,7 @@ from vietmer_core.errors import RunError, VietmerError
 from vietmer_core.hooks import hookimpl
 from vietmer_core.records import EpochRecord, FinishRecord, RunRecord, StepRecord
 
-Event = Literal["start_run", "end_step", "end_epoch", "finish_run"]
+Event = Literal["fill_cache", "start_run", "end_step", "end_epoch", "finish_run"]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from vietmer_core.spec_loading import load_spec
 from vietmer_core.training.checkpoint import load_checkpoint
 from vietmer_core.training.experiment import Experiment, prepare
 from vietmer_core.training.loop import TrainingLoop
-from vietmer_core.training.observers import MetricsFile, StatusFile
+from vietmer_core.training.observers import MetricsFile, StatusFile, observing, tell
 from vietmer_core.training.provenance import provenance
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.weights import pretrained_json
@@ -29,6 +29,16 @@ def _own_observers(folder: RunFolder) -> list[object]:
     return [MetricsFile(folder.metrics_path), StatusFile(folder.path)]
 
 
+def _prepared(spec: ExperimentSpec, catalogue: Catalogue | None, observers: Sequence[object]) -> Experiment:
+    manager = installed_plugins().manager
+    with observing(manager, list(observers)):
+        return prepare(
+            spec,
+            catalogue or installed_catalogue(),
+            report=lambda record: tell(manager, "fill_cache", progress=record),
+        )
+
+
 def start_run(
     spec: ExperimentSpec, *, root: Path, observers: Sequence[object] = (), catalogue: Catalogue | None = None
 ) -> tuple[RunFolder, FinishRecord]:
@@ -37,7 +47,7 @@ def start_run(
     Raises:
         VietmerError: one sentence; nothing is made where the spec or the data cannot be used.
     """
-    experiment = prepare(spec, catalogue or installed_catalogue())
+    experiment = _prepared(spec, catalogue, observers)
     fingerprints = _fingerprints(experiment)
     folder = RunFolder.create(root, spec.name)
     folder.write_spec(experiment.spec.resolved())
@@ -67,7 +77,7 @@ def resume_run(
         where = f"process {status.get('process')} on {status.get('host')}"
         raise RunError(f"{path}: the run is under way in {where}. If it is not, set `outcome` in its `status.json`.")
     state = load_checkpoint(folder.last_checkpoint)
-    experiment = prepare(read_spec(folder), catalogue or installed_catalogue())
+    experiment = _prepared(read_spec(folder), catalogue, observers)
     began_with = folder.read_json("provenance.json").get("data", {})
     changed = [name for name, found in _fingerprints(experiment).items() if began_with.get(name) not in (None, found)]
     if changed:

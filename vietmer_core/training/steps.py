@@ -2,16 +2,17 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import attrs
 import torch
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vietmer_core.batch import Batch
 from vietmer_core.errors import NonFiniteError, RunError
-from vietmer_core.model import EmotionModel
 from vietmer_core.protocols import Loss
 from vietmer_core.sequence import MaskedSequence
 
@@ -44,10 +45,18 @@ def _not_finite(what: str, rows: list[int]) -> NonFiniteError:
     )
 
 
+def _targets(batch: Batch, logits: Tensor) -> Tensor:
+    """Soft labels `(batch, classes)` where the batch has any, else classes `(batch,)`, where the logits are."""
+    if batch.soft_labels is not None:
+        return batch.soft_labels.to(logits.device, non_blocking=True)
+    assert batch.labels is not None
+    return batch.labels.to(logits.device, non_blocking=True)
+
+
 def take_step(
     batch: Batch,
     *,
-    model: EmotionModel,
+    forward: Callable[[Batch], Tensor],
     loss: Loss,
     optimiser: Optimizer,
     schedule: LRScheduler,
@@ -55,15 +64,23 @@ def take_step(
 ) -> StepOutcome:
     """Forward, backward, clip, step. The summed loss is divided by the number of utterances of the batch.
 
+    Args:
+        batch: With labels.
+        forward: Logits `(batch, classes)` of a batch, on the model's device.
+        loss: One number an utterance.
+        optimiser: Of the model's parameters.
+        schedule: Of the optimiser's rates.
+        gradient_clip: Largest norm of the gradient.
+
     Raises:
         NonFiniteError: if the loss or the gradient is not finite; no weight has been changed then.
         RunError: if the memory does not suffice.
     """
     began = time.perf_counter()
-    assert batch.labels is not None
     optimiser.zero_grad(set_to_none=True)
     try:
-        losses = loss(model(batch), batch.labels)  # (batch,)
+        logits = forward(batch)  # (batch, classes)
+        losses = loss(logits, _targets(batch, logits))  # (batch,)
         if not bool(torch.isfinite(losses).all()):
             raise _not_finite("loss", batch.indices[~torch.isfinite(losses).cpu()].tolist())
         (losses.sum() / len(batch)).backward()  # type: ignore[no-untyped-call]  # torch does not type it

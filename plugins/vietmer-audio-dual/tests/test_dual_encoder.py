@@ -116,8 +116,8 @@ def reference_way(encoder: DualEncoder, *, patches: bool, width: bool) -> Encode
         stretched = []
         for own, length in zip(embeddings, context.lengths.tolist(), strict=True):
             frames = time if width else length
-            found = stretch(own.T[None], size=frames)[0].T if len(own) and frames else own.new_zeros((frames, 5))
-            stretched.append(torch.cat([found, found.new_zeros((time - frames, 5))]))
+            found = stretch(own.T[None], size=frames)[0].T if len(own) and frames else own.new_zeros((frames, 8))
+            stretched.append(torch.cat([found, found.new_zeros((time - frames, 8))]))
         merged = torch.cat([context.features, torch.stack(stretched)], dim=-1)
         return context.with_features(merged).zeroed()
 
@@ -141,15 +141,15 @@ def test_the_first_half_is_wav2vec2_to_the_bit_and_the_second_numpys_interpolati
     alone = make_wav2vec2(params).double().eval()
     alone.load_state_dict(encoder.wav2vec2.state_dict())
     output = encoder(pad_rows([row])).features[0].detach()
-    assert torch.equal(output[:, :12], alone(pad_rows([row[:, :1]])).features[0])
+    assert torch.equal(output[:, :16], alone(pad_rows([row[:, :1]])).features[0])
     patches = flat_patches(row[None, :, 1], torch.tensor([8_000]), encoder.vggish.grid)
     embeddings = encoder.vggish(patches).detach()
     centres = 1_400 + 640 * np.arange(len(embeddings))  # patches of 16 frames: 2,800 samples, every 0.04 s
     frames = 325 + 640 * np.arange(len(output))  # the tiny network reads 650 samples a frame, every 640
     assert len(embeddings) > 5
-    for column in range(5):
+    for column in range(8):
         expected = np.interp(frames, centres, embeddings[:, column].numpy())
-        np.testing.assert_allclose(output[:, 12 + column].numpy(), expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(output[:, 16 + column].numpy(), expected, rtol=0, atol=1e-12)
 
 
 def test_vggish_hears_the_waveform_and_wav2vec2_its_normalised_form() -> None:
@@ -160,8 +160,8 @@ def test_vggish_hears_the_waveform_and_wav2vec2_its_normalised_form() -> None:
     difference = (encoder_of()(pad_rows([quiet.double()])).features - encoder_of()(pad_rows([loud.double()])).features)[
         0
     ]
-    assert difference[:, :12].abs().max() < 1e-3
-    assert difference[:, 12:].abs().max() > 0.01
+    assert difference[:, :16].abs().max() < 1e-3
+    assert difference[:, 16:].abs().max() > 0.01
 
 
 def test_a_sum_projects_both_halves() -> None:
@@ -175,7 +175,7 @@ def test_a_sum_projects_both_halves() -> None:
     )
     both = side_by_side(sequence).features
     linear: Any = encoder.merge
-    expected = linear.first(both[:, :, :12]) + linear.second(both[:, :, 12:])
+    expected = linear.first(both[:, :, :16]) + linear.second(both[:, :, 16:])
     mask = output.mask[:, :, None]
     torch.testing.assert_close(output.features, expected.masked_fill(~mask, 0), rtol=0, atol=1e-12)
     assert encoder_of(params_of(merge="sum")).output_dim == 1024
@@ -185,7 +185,7 @@ def test_audio_without_frames_gives_frames_of_nothing() -> None:
     encoder = encoder_of()
     for rows in (rows_of([0, 0]), [torch.zeros(40, 2, dtype=torch.float64), *rows_of([0])]):
         output = encoder(pad_rows(rows))
-        assert output.features.shape == (2, 0, 17)
+        assert output.features.shape == (2, 0, 24)
         assert output.lengths.tolist() == [0, 0]
 
 
@@ -208,19 +208,20 @@ def test_short_audio_is_left_out_or_padded_in_both_columns() -> None:
     assert encoder_of()(pad_rows([padded.double()])).lengths.tolist() == [1]
 
 
-def test_a_frozen_half_reads_few_patches_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_gradients_every_group_of_patches_has_the_same_size(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder, sequence = encoder_of(), junk_padded(rows_of())
-    with torch.no_grad():
-        whole = encoder(sequence).features
+    whole = encoder(sequence).features
     sizes: list[int] = []
     network = encoder.vggish.backbone.model
     network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
-    monkeypatch.setattr(vggish_half, "PATCHES_AT_ONCE", 3)
-    with torch.no_grad():
-        torch.testing.assert_close(encoder(sequence).features, whole, rtol=0, atol=1e-12)
     total = int(encoder.vggish.grid.counts(sequence.lengths).sum())
     assert total > 12
-    assert (max(sizes), sum(sizes)) == (3, total)
+    for at_once in (3, 8, 2 * total):
+        monkeypatch.setattr(vggish_half, "PATCHES_AT_ONCE", at_once)
+        sizes.clear()
+        with torch.no_grad():
+            torch.testing.assert_close(encoder(sequence).features, whole, rtol=0, atol=1e-12)
+        assert sizes == [at_once] * -(-total // at_once)
     sizes.clear()
     encoder(sequence)
     assert sizes == [total]

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from vietmer_audio_wav2vec2 import gated_attention
 from vietmer_audio_wav2vec2.encoder import Wav2Vec2Encoder
 from vietmer_audio_wav2vec2.group_norm import merged, moments_of, normalise
-from vietmer_audio_wav2vec2.windows import groups_within, parts_of
 
 from vietmer_core.nn.dropout import UtteranceDropout
 from vietmer_core.nn.windows import plan_windows
@@ -110,7 +109,7 @@ def frames_and_windows(encoder: Wav2Vec2Encoder, row: Tensor, *, window: int, ov
     kept = []
     for each in plan_windows(frames.shape[1], window=window, overlap=overlap):
         part = frames[:, each.start : each.stop]
-        output = encoder._mixed(part, torch.tensor([part.shape[1]]))[0]
+        output = encoder.mix(encoder._layers_read(part, torch.tensor([part.shape[1]])))[0]
         kept.append(output[each.keep_start - each.start : each.keep_stop - each.start])
     return torch.cat(kept)
 
@@ -170,13 +169,24 @@ def test_dropout_and_windows_belong_to_the_utterance(save: Save, build: Build) -
         assert (encoder.eval()(pad_rows(rows)).features - together.features).abs().max() > 0.1
 
 
-def test_windows_are_grouped_within_bounds() -> None:
-    parts = parts_of([62, 15, 0, 1, 20], window=20, overlap=5)
-    assert [part.row for part in parts] == [0, 0, 0, 0, 1, 3, 4]
-    groups = list(groups_within(parts, 20))
-    assert [part for group in groups for part in group] == parts
-    assert all(max(part.num_frames for part in group) * len(group) <= 20 for group in groups)
-    assert [len(group) for group in groups_within(parts, 60)] == [3, 3, 1]
+@pytest.mark.parametrize("given", [{}, {"freeze": False}])
+def test_windows_run_alone_unless_dropout_draws(
+    save: Save, build: Build, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    encoder = build(save("wav2vec2-layer"), window_seconds=0.4, overlap_seconds=0.1, **given)
+    shapes: list[tuple[int, ...]] = []
+    whole = encoder._layers_read
+
+    def noted(frames: Tensor, lengths: Tensor) -> Tensor:
+        shapes.append(tuple(frames.shape[:2]))
+        return whole(frames, lengths)
+
+    monkeypatch.setattr(encoder, "_layers_read", noted)
+    encoder(pad_rows(rows_of()))
+    assert shapes == [(1, 20)] * 4 + [(1, 15), (1, 1)]
+    shapes.clear()
+    encoder.train()(pad_rows(rows_of()))
+    assert shapes == ([(6, 20)] if given else [(1, 20)] * 4 + [(1, 15), (1, 1)])
 
 
 def test_gated_attention_in_steps_is_the_same(save: Save, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,6 @@ from vietmer_audio_wav2vec2.plugin import register_components
         ),
         ({"chunk_seconds": 0}, "greater than 0"),
         ({"short": "drop"}, "'refuse' or 'pad'"),
-        ({"spec_augment": {}}, "`spec_augment` must go with `freeze: false`, `train_layers` or `lora`"),
         (
             {"freeze": False, "spec_augment": {"time_probability": 0}},
             "`time_probability` or `feature_probability` must be above 0",
@@ -35,8 +34,8 @@ def test_wrong_parameters_are_refused(wrong: dict[str, Any], message: str) -> No
         Wav2Vec2Params.model_validate(wrong)
 
 
-@pytest.mark.parametrize("trained", [{"freeze": False}, {"train_layers": 2}, {"lora": {}}])
-def test_spec_augment_goes_with_every_way_of_training(trained: dict[str, Any]) -> None:
+@pytest.mark.parametrize("trained", [{}, {"freeze": False}, {"train_layers": 2}, {"lora": {}}])
+def test_spec_augment_goes_with_every_way_of_training_and_with_none(trained: dict[str, Any]) -> None:
     augmented = Wav2Vec2Params.model_validate({**trained, "spec_augment": {}}).spec_augment
     assert augmented is not None
     assert (augmented.time_probability, augmented.time_span, augmented.feature_probability) == (0.05, 10, 0.0)

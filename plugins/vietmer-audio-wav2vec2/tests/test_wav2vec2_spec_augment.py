@@ -1,8 +1,10 @@
-"""SpecAugment: drawn for each utterance, in training of what is trained, never in the padding."""
+"""SpecAugment: drawn for each utterance, in training, of frozen networks too, never in the padding."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 from vietmer_audio_wav2vec2.encoder import Wav2Vec2Encoder
@@ -54,14 +56,16 @@ def test_an_utterance_hides_the_same_alone_and_in_a_batch(variant: str, save: Sa
     assert (encoded(encoder.eval(), sequence) - together).abs().max() > 1e-3
 
 
-def test_nothing_is_hidden_where_nothing_is_trained_yet(save: Save, build: Build) -> None:
-    given = {"freeze": False, "unfreeze": {"first_epoch": 1}, "spec_augment": STRONG}
-    encoder = build(save("wav2vec2-layer", **WITHOUT_DROPOUT), **given)
+@pytest.mark.parametrize("given", [{}, {"freeze": False, "unfreeze": {"first_epoch": 1}}])
+def test_a_frozen_network_hears_hidden_spans_in_training_alone(save: Save, build: Build, given: dict[str, Any]) -> None:
+    encoder = build(save("wav2vec2-layer"), spec_augment=STRONG, **given)
     sequence = batch([5, 6, 7, 8])
     expected = encoded(encoder.eval(), sequence)
-    assert torch.equal(encoded(encoder.train(), sequence), expected)
-    encoder.backbone.begin_epoch(1)
-    assert (encoded(encoder, sequence) - expected).abs().max() > 1e-3
+    found = encoded(encoder.train(), sequence)
+    assert (found - expected).abs().max() > 1e-3
+    assert torch.equal(encoded(encoder, sequence), found), "nothing but the seeds of the utterances draws"
+    assert (encoded(encoder, batch([15, 16, 17, 18])) - found).abs().max() > 1e-3
+    assert torch.equal(encoded(encoder.eval(), sequence), expected)
 
 
 def test_without_draws_numbers_come_from_torch(save: Save, build: Build) -> None:

@@ -18,7 +18,6 @@ from vietmer_audio_whisper.plugin import register_components
         ({"window_seconds": True}, "window_seconds"),
         ({"short": "cut"}, "'refuse' or 'pad'"),
         ({"pad_to_30": True}, "Extra inputs are not permitted"),
-        ({"spec_augment": {}}, "`spec_augment` must go with `freeze: false`, `train_layers` or `lora`"),
         (
             {"freeze": False, "spec_augment": {"time_probability": 0}},
             "`time_probability` or `feature_probability` must be above 0",

@@ -99,12 +99,17 @@ def test_windows_begin_at_even_mel_frames_and_keep_every_frame_once(frames: int,
 
 
 @given(sizes=st.lists(st.integers(1, 300), min_size=1, max_size=12))
-def test_groups_stay_within_their_size(sizes: list[int]) -> None:
+def test_groups_stay_within_their_size_and_hold_one_utterance(sizes: list[int]) -> None:
     parts = parts_of(sizes, [(size + 1) // 2 for size in sizes], window=50, overlap=10)
     groups = grouped(parts, most_mel_frames=250)
     assert sorted(index for group in groups for index in group) == list(range(len(parts)))
     padded = [len(group) * max(parts[index].num_mel_frames for index in group) for group in groups]
     assert max(padded) <= 250
+    assert all(len({parts[index].owner for index in group}) == 1 for group in groups)
+    own = parts_of(sizes[-1:], [(sizes[-1] + 1) // 2], window=50, overlap=10)
+    alone = [len(group) for group in grouped(own, most_mel_frames=250)]
+    last = [len(group) for group in groups if parts[group[0]].owner == len(sizes) - 1]
+    assert last == alone, "the groups of an utterance follow from its own length"
 
 
 def test_frozen_windows_are_encoded_a_few_at_a_time(

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor, nn
-from vietmer_fusion_xattn.blocks import CrossAttentionBlock, ReferenceBlock
+from vietmer_fusion_xattn.blocks import ReferenceBlock
 from vietmer_fusion_xattn.fusion import CrossAttentionFusion
 from vietmer_fusion_xattn.plugin import CrossAttentionFusionParams, build
 
 from vietmer_core.nn.attention import MaskedAttention
+from vietmer_core.nn.cross_attention import CrossAttentionBlock
 from vietmer_core.sequence import MaskedSequence
 from vietmer_core.testing import conformance_tests
 

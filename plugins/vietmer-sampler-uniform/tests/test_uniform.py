@@ -55,6 +55,31 @@ def test_the_order_depends_on_seed_and_epoch_and_on_nothing_else(seed: int, epoc
     assert sampler.batches(epoch) == sampler_of(40, seed=seed).batches(epoch)
 
 
+@quick
+@given(count=st.integers(1, 60), epoch=st.integers(0, 99), drop_last=st.booleans())
+def test_a_budget_is_kept_and_filled_as_the_order_allows(count: int, epoch: int, drop_last: bool) -> None:
+    """Utterances of 50 frames, every third of 150: a batch of 300 holds six short ones, or two with a long one."""
+    seconds = np.where(np.arange(count) % 3 == 0, 3.0, 1.0).astype(np.float32)
+    sizes = UtteranceSizes(
+        audio_seconds=seconds, text_words=np.zeros(count, np.int32), labels=np.zeros(count, np.int32)
+    )
+    params = UniformSamplerParams(max_frames=300, drop_last=drop_last)
+    if drop_last and count < 2:
+        with pytest.raises(AssemblyError, match=r"at most 1 rows, .* but has 2 instead\. Set `drop_last: false`"):
+            build(params, sizes=sizes, seed=0)
+        return
+    batches = build(params, sizes=sizes, seed=0).batches(epoch)
+    limits = [2 if seconds[batch].max() > 1 else 6 for batch in map(list, batches)]
+    assert all(len(batch) <= limit for batch, limit in zip(batches, limits, strict=True))
+    following = [batch[0] for batch in batches[1:]]
+    for batch, index in zip(batches, following, strict=False):
+        assert len(batch) + 1 > (2 if max(seconds[index], *seconds[list(batch)], 0) > 1 else 6)
+    whole = build(UniformSamplerParams(max_frames=300), sizes=sizes, seed=0).batches(epoch)
+    assert sorted(index for batch in whole for index in batch) == list(range(count))
+    last_is_full = len(whole[-1]) == (2 if seconds[list(whole[-1])].max() > 1 else 6)
+    assert batches == (whole if last_is_full or not drop_last else whole[:-1])
+
+
 def test_the_order_is_uniform() -> None:
     sampler = sampler_of(6, batch_size=1)
     first = np.bincount([members(sampler, epoch)[0] for epoch in range(3000)], minlength=6)
@@ -63,11 +88,11 @@ def test_the_order_is_uniform() -> None:
 
 
 def test_drop_last_must_leave_a_batch() -> None:
-    with pytest.raises(AssemblyError, match=r"must be at most 7, .* but is 8 instead\. Set `drop_last: false`\."):
+    with pytest.raises(AssemblyError, match=r"at most 7 rows, .* but has 8 instead\. Set `drop_last: false`"):
         sampler_of(7, drop_last=True)
 
 
-@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"drop_last": "perhaps"}, {"shuffle": True}])
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"max_tokens": 0}, {"drop_last": "perhaps"}, {"shuffle": True}])
 def test_wrong_parameters_are_refused_in_their_place(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError) as caught:
         UniformSamplerParams.model_validate(wrong)

@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 import pytest
 import torch
 from torch import Tensor, nn
-from vietmer_text_phobert.encoder import PhobertEncoder
 from vietmer_text_phobert.loading import load_encoder
 from vietmer_text_phobert.plugin import TINY, PhobertParams
 
+from vietmer_core.pretrained.token_encoder import TokenEncoder
 from vietmer_core.sequence import MaskedSequence, pad_rows
 
 JUNK = 10_000
@@ -22,7 +22,7 @@ def _params(**given: Any) -> PhobertParams:
     return PhobertParams.model_validate({**TINY_PARAMS, **given})
 
 
-def _encoder(dtype: torch.dtype = torch.float64, **given: Any) -> PhobertEncoder:
+def _encoder(dtype: torch.dtype = torch.float64, **given: Any) -> TokenEncoder:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         return load_encoder(_params(**given)).to(dtype).eval()
@@ -77,7 +77,7 @@ def params_of() -> Callable[..., PhobertParams]:
 
 
 @pytest.fixture(scope="session")
-def encoder_of() -> Callable[..., PhobertEncoder]:
+def encoder_of() -> Callable[..., TokenEncoder]:
     """A tiny network in float64, in evaluation mode; always the same random weights."""
     return _encoder
 

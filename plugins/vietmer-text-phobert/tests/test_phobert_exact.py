@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from transformers import RobertaModel
-from vietmer_text_phobert.encoder import PhobertEncoder
 
+from vietmer_core.pretrained.token_encoder import TokenEncoder
 from vietmer_core.sequence import MaskedSequence, pad_rows
 
-EncoderOf = Callable[..., PhobertEncoder]
+EncoderOf = Callable[..., TokenEncoder]
 RowsOf = Callable[[Sequence[int]], list[Tensor]]
 Gap = Callable[..., float]
 LENGTHS = st.lists(st.integers(0, 9), min_size=1, max_size=4)
@@ -37,12 +37,12 @@ def plain_model(folder: Path, attention: str = "sdpa") -> Any:
     return RobertaModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation=attention)
 
 
-def without_mask(encoder: PhobertEncoder, sequence: MaskedSequence) -> MaskedSequence:
+def without_mask(encoder: TokenEncoder, sequence: MaskedSequence) -> MaskedSequence:
     ids = sequence.zeroed().features[..., 0]
     return sequence.with_features(encoder.backbone.model(input_ids=ids).last_hidden_state)
 
 
-def padded_on_the_left(encoder: PhobertEncoder, sequence: MaskedSequence) -> MaskedSequence:
+def padded_on_the_left(encoder: TokenEncoder, sequence: MaskedSequence) -> MaskedSequence:
     """The mask passed, positions counted from the begin of the row in the batch."""
     width = sequence.features.shape[1]
     shift = (torch.arange(width)[None] + sequence.lengths[:, None]) % width  # (batch, tokens)
@@ -56,7 +56,7 @@ def padded_on_the_left(encoder: PhobertEncoder, sequence: MaskedSequence) -> Mas
     return sequence.with_features(output.gather(1, back[:, :, None].expand(output.shape)))
 
 
-def positions_by_width(encoder: PhobertEncoder, sequence: MaskedSequence) -> MaskedSequence:
+def positions_by_width(encoder: TokenEncoder, sequence: MaskedSequence) -> MaskedSequence:
     """The mask passed, positions counted from the end of the batch."""
     ids, width = sequence.zeroed().features[..., 0], sequence.features.shape[1]
     output = encoder.backbone.model(

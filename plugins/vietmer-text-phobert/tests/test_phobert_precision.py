@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 from torch._dynamo.utils import counters
-from vietmer_text_phobert.encoder import PhobertEncoder
 
+from vietmer_core.pretrained.token_encoder import TokenEncoder
 from vietmer_core.sequence import MaskedSequence, pad_rows
 
-EncoderOf = Callable[..., PhobertEncoder]
+EncoderOf = Callable[..., TokenEncoder]
 RowsOf = Callable[[Sequence[int]], list[Tensor]]
 WAYS = [{}, {"freeze": False}, {"train_layers": 1}, {"lora": {"rank": 2}}, {"layers": "weighted_sum", "freeze": False}]
 

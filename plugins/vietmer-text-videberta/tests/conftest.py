@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 import pytest
 import torch
 from torch import Tensor, nn
-from vietmer_text_videberta.encoder import VidebertaEncoder
 from vietmer_text_videberta.loading import load_encoder
 from vietmer_text_videberta.plugin import TINY, VidebertaParams
 
+from vietmer_core.pretrained.token_encoder import TokenEncoder
 from vietmer_core.sequence import MaskedSequence, pad_rows
 
 JUNK = 10_000
@@ -22,7 +22,7 @@ def _params(**given: Any) -> VidebertaParams:
     return VidebertaParams.model_validate({**TINY_PARAMS, **given})
 
 
-def _encoder(dtype: torch.dtype = torch.float64, **given: Any) -> VidebertaEncoder:
+def _encoder(dtype: torch.dtype = torch.float64, **given: Any) -> TokenEncoder:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         return load_encoder(_params(**given)).to(dtype).eval()
@@ -77,7 +77,7 @@ def params_of() -> Callable[..., VidebertaParams]:
 
 
 @pytest.fixture(scope="session")
-def encoder_of() -> Callable[..., VidebertaEncoder]:
+def encoder_of() -> Callable[..., TokenEncoder]:
     """A tiny network in float64, in evaluation mode; always the same random weights."""
     return _encoder
 

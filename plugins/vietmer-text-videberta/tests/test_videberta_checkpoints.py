@@ -10,7 +10,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import DebertaV2ForQuestionAnswering, DebertaV2ForSequenceClassification, DebertaV2Model
-from vietmer_text_videberta.encoder import VidebertaEncoder
 from vietmer_text_videberta.loading import load_encoder, load_frontend
 from vietmer_text_videberta.plugin import LICENCES, TINY, VidebertaParams, register_components
 
@@ -18,9 +17,10 @@ from vietmer_core.errors import CheckpointError
 from vietmer_core.pretrained import licences
 from vietmer_core.pretrained.hub import hub_folder
 from vietmer_core.pretrained.licences import LicenceWarning
+from vietmer_core.pretrained.token_encoder import TokenEncoder
 from vietmer_core.sequence import pad_rows
 
-EncoderOf = Callable[..., VidebertaEncoder]
+EncoderOf = Callable[..., TokenEncoder]
 Saved = Callable[..., Path]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import DebertaV2Model
 from transformers.models.deberta_v2.modeling_deberta_v2 import build_relative_position
-from vietmer_text_videberta.encoder import VidebertaEncoder
 
+from vietmer_core.pretrained.token_encoder import TokenEncoder
 from vietmer_core.sequence import MaskedSequence, pad_rows
 
-EncoderOf = Callable[..., VidebertaEncoder]
+EncoderOf = Callable[..., TokenEncoder]
 RowsOf = Callable[[Sequence[int]], list[Tensor]]
 Gap = Callable[..., float]
 LENGTHS = st.lists(st.integers(0, 9), min_size=1, max_size=4)
@@ -38,12 +38,12 @@ def plain_model(folder: Path) -> Any:
     return DebertaV2Model.from_pretrained(folder)
 
 
-def without_mask(encoder: VidebertaEncoder, sequence: MaskedSequence) -> MaskedSequence:
+def without_mask(encoder: TokenEncoder, sequence: MaskedSequence) -> MaskedSequence:
     ids = sequence.zeroed().features[..., 0]
     return sequence.with_features(encoder.backbone.model(input_ids=ids).last_hidden_state)
 
 
-def distances_by_width(encoder: VidebertaEncoder, sequence: MaskedSequence) -> MaskedSequence:
+def distances_by_width(encoder: TokenEncoder, sequence: MaskedSequence) -> MaskedSequence:
     """The mask passed, distances between tokens stretched to the width of the batch."""
     model: Any = encoder.backbone.model
     width = sequence.features.shape[1]
@@ -56,7 +56,7 @@ def distances_by_width(encoder: VidebertaEncoder, sequence: MaskedSequence) -> M
         del model.encoder.get_rel_pos
 
 
-def mask_of_attention_alone(encoder: VidebertaEncoder, sequence: MaskedSequence) -> MaskedSequence:
+def mask_of_attention_alone(encoder: TokenEncoder, sequence: MaskedSequence) -> MaskedSequence:
     """The padding hidden from attention, but not zeroed before the convolution."""
     model: Any = encoder.backbone.model
     embed = model.embeddings.forward

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from vietmer_text_videberta import encoder as encoder_module
-from vietmer_text_videberta.encoder import VidebertaEncoder
 
 from vietmer_core.nn.dropout import UtteranceDropout
+from vietmer_core.pretrained import stack
+from vietmer_core.pretrained.token_encoder import TokenEncoder
 from vietmer_core.sequence import MaskedSequence, pad_rows
 
-EncoderOf = Callable[..., VidebertaEncoder]
+EncoderOf = Callable[..., TokenEncoder]
 RowsOf = Callable[[Sequence[int]], list[Tensor]]
 Loss = Callable[[MaskedSequence], Tensor]
 
@@ -24,7 +24,7 @@ EVERYTHING = {EMBEDDINGS, POSITIONS, POSITIONS_NORM, LAYER_0, LAYER_1}
 PLACES = (EMBEDDINGS, POSITIONS, POSITIONS_NORM, LAYER_0, LAYER_1)
 
 
-def steps(encoder: VidebertaEncoder, batch: MaskedSequence, loss_of: Loss, *, epochs: int = 1) -> list[set[str]]:
+def steps(encoder: TokenEncoder, batch: MaskedSequence, loss_of: Loss, *, epochs: int = 1) -> list[set[str]]:
     """Which weights each epoch moves: three AdamW steps each, over the groups that the backbone gives at the begin."""
     groups = [list(group.parameters) for group in encoder.backbone.parameter_groups()]
     groups.append(list(encoder.mix.parameters()))
@@ -102,7 +102,7 @@ def test_dropout_is_drawn_in_the_trained_layers_alone(encoder_of: EncoderOf, row
 
 
 def drawn_gradients(
-    encoder: VidebertaEncoder, batch: MaskedSequence, loss_of: Loss, *, by_utterance: bool
+    encoder: TokenEncoder, batch: MaskedSequence, loss_of: Loss, *, by_utterance: bool
 ) -> dict[str, Tensor]:
     encoder.train().zero_grad()
     torch.manual_seed(11)
@@ -140,7 +140,7 @@ def test_only_trained_layers_are_run_again(
         made.append(layer)
         return checkpoint(layer, *arguments, **options)
 
-    monkeypatch.setattr(encoder_module, "checkpoint", counted)
+    monkeypatch.setattr(stack, "checkpoint", counted)
     encoder, batch = encoder_of(**given, gradient_checkpointing=True), pad_rows(rows_of([4]))
     encoder.train()(batch)
     assert len(made) == calls

@@ -6,15 +6,17 @@ from typing import Literal, final
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from vietmer_core.builtin import build_focal
 from vietmer_core.components import Component, Role
 from vietmer_core.hooks import hookimpl
 from vietmer_core.nn.head import MLPHead
-from vietmer_core.nn.losses import CrossEntropyLoss
+from vietmer_core.nn.losses import CrossEntropyLoss, FocalLoss
 from vietmer_core.nn.packing import concatenate_in_time
 from vietmer_core.nn.pooling import AttentionPooler, MeanPooler
 from vietmer_core.protocols import (
     BuildEncoder,
     BuildFusion,
+    BuildLoss,
     BuildPooler,
     BuildSampler,
     Encoder,
@@ -99,9 +101,11 @@ mean: Pooler = MeanPooler(dim=8)
 attention: Pooler = AttentionPooler(dim=8, num_heads=2)
 head: Head = MLPHead(dim=8, num_classes=3, hidden_dims=[], dropout=0.0)
 loss: Loss = CrossEntropyLoss()
+focal: Loss = FocalLoss(gamma=1.0)
 sampler: Sampler = SimpleSampler()
 
 encoder_builder: BuildEncoder = build_encoder
 fusion_builder: BuildFusion = build_fusion
 pooler_builder: BuildPooler = build_pooler
+loss_builder: BuildLoss = build_focal
 sampler_builder: BuildSampler = build_sampler

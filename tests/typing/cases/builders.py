@@ -8,7 +8,17 @@ from pydantic import BaseModel
 from vietmer_core.components import Component, Role
 from vietmer_core.nn.head import MLPHead
 from vietmer_core.nn.pooling import MeanPooler
-from vietmer_core.protocols import BuildFusion, BuildHead, BuildPooler, BuildSampler, Pooler, Sampler, UtteranceSizes
+from vietmer_core.protocols import (
+    BuildFusion,
+    BuildHead,
+    BuildLoss,
+    BuildPooler,
+    BuildSampler,
+    Loss,
+    Pooler,
+    Sampler,
+    UtteranceSizes,
+)
 from vietmer_core.sequence import MaskedSequence
 
 
@@ -42,6 +52,10 @@ def unseeded(params: Params, *, sizes: UtteranceSizes) -> Sampler:
     raise NotImplementedError(params, sizes)
 
 
+def loss_of_bare_counts(params: Params, *, class_counts: Sequence[int]) -> Loss:
+    raise NotImplementedError(params, class_counts)
+
+
 any_width: BuildPooler = pooler_for_any_width  # refused: assignment
 wrong_part: BuildPooler = head_as_pooler  # refused: assignment
 wrong_widths: BuildFusion = fusion_with_one_width  # refused: assignment
@@ -49,6 +63,7 @@ pooler_as_head: BuildHead = head_as_pooler  # refused: assignment
 no_epoch: Sampler = OneOrder()  # refused: assignment
 no_batches: Sampler = OneBatch()  # refused: assignment
 no_seed: BuildSampler = unseeded  # refused: assignment
+bare_counts: BuildLoss = loss_of_bare_counts  # refused: assignment
 
 MaskedSequence(torch.zeros(1, 1), torch.ones(1))  # refused: call-arg
 MeanPooler(8)  # refused: call-arg

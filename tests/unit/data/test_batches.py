@@ -24,7 +24,8 @@ def test_shards_are_of_equal_length_and_overlap_nowhere(size: int, world: int, e
     for shard in shards:
         shard.set_epoch(epoch)
     if size < world:
-        with pytest.raises(AssemblyError, match="at least one batch for each of the"):
+        sentence = f"an epoch must have at least one batch for each of the {world} processes, but has {size} instead. "
+        with pytest.raises(AssemblyError, match=sentence):
             list(shards[0])
         return
     drawn = [[batch[0] for batch in shard] for shard in shards]
@@ -54,5 +55,45 @@ def test_what_was_fetched_ahead_does_not_count() -> None:
     ahead = iter(batches)
     next(ahead), next(ahead), next(ahead)
     batches.consume()
-    assert batches.state_dict() == {"epoch": 0, "consumed": 1}
+    assert batches.state_dict() == {"epoch": 0, "consumed": 1, "world_size": 1}
     assert [batch[0] for batch in batches] == [1, 2, 3, 4]
+
+
+@given(size=st.integers(5, 40), world=st.integers(1, 5), consumed=st.integers(0, 8))
+def test_every_process_continues_with_the_batches_that_are_left_of_its_own(
+    size: int, world: int, consumed: int
+) -> None:
+    for rank in range(world):
+        batches = EpochBatches(Counting(size), rank=rank, world_size=world)
+        whole = list(batches)
+        taken = min(consumed, len(whole))
+        for _ in range(taken):
+            batches.consume()
+        resumed = EpochBatches(Counting(size), rank=rank, world_size=world)
+        resumed.load_state_dict(batches.state_dict())
+        assert list(resumed) == whole[taken:]
+
+
+def test_what_an_epoch_leaves_out_comes_in_others() -> None:
+    shards = [EpochBatches(Counting(7), rank=rank, world_size=3) for rank in range(3)]
+    drawn: set[int] = set()
+    for epoch in range(2):
+        for shard in shards:
+            shard.set_epoch(epoch)
+            drawn |= {batch[0] for batch in shard}
+    assert drawn == set(range(7))
+
+
+def test_a_position_belongs_to_its_number_of_processes() -> None:
+    saved = EpochBatches(Counting(9), world_size=3).state_dict()
+    with pytest.raises(
+        AssemblyError, match=r"by as many processes as reached its position, 3, but there are 2 instead"
+    ):
+        EpochBatches(Counting(9), world_size=2).load_state_dict(saved)
+    EpochBatches(Counting(9)).load_state_dict({"epoch": 1, "consumed": 2})  # as saved before processes were counted
+
+
+@pytest.mark.parametrize(("rank", "world_size"), [(-1, 1), (2, 2), (0, 0)])
+def test_a_process_that_is_not_there_is_refused(rank: int, world_size: int) -> None:
+    with pytest.raises(ValueError, match="`rank` must be from 0 to"):
+        EpochBatches(Counting(9), rank=rank, world_size=world_size)

@@ -59,6 +59,12 @@ LINE_FAULTS: list[tuple[str, str, Any]] = [
     ("number-out-of-range", "start", {"start": -1}),
     ("end-before-start", "end", {"wav_path": "a.wav", "start": 1, "end": 1}),
     ("unknown-label", "emotion", {"emotion": "hapy"}),
+    ("empty-value", "emotion_probs", {"emotion_probs": {}}),
+    ("wrong-type", "emotion_probs", {"emotion_probs": ["happy"]}),
+    ("unknown-label", "emotion_probs", {"emotion_probs": {"happy": 1, "hapy": 0}}),
+    ("bad-probabilities", "emotion_probs", {"emotion_probs": {"happy": 0.9}}),
+    ("partly-left-out", "emotion_probs", {"emotion_probs": {"happy": 0.6, "unclear": 0.4}}),
+    ("labels-disagree", "emotion_probs", {"emotion_probs": {"happy": 0.4, "sad": 0.6}}),
     ("duplicate-id", "utterance_id", {"utterance_id": "first"}),
     ("no-modality", "", {"wav_path": None, "transcript": " "}),
     ("missing-file", "wav_path", {"wav_path": "none.wav"}),
@@ -81,7 +87,8 @@ def test_each_fault_of_a_line_is_found_alone(
     write_audio("stereo.wav", sampling_rate=44_100, num_channels=2)
     line = fault if isinstance(fault, bytes) else make_row(**{"wav_path": "a.wav", **fault})
     sound = [make_row(utterance_id="first", wav_path="a.wav", end=1), make_row(wav_path="a.wav", start=1)]
-    report = check(write_manifest(sound[0], line, sound[1]), labels=["happy", "sad"])
+    source = ManifestSource(path=write_manifest(sound[0], line, sound[1]), label_map={"unclear": None})
+    report = check_split([source], labels=["happy", "sad"], soft_label_field="emotion_probs")
     severity = "warning" if code in WARNING_CODES else "error"
     assert found(report) == [(2, field, code, severity)]
 

@@ -118,6 +118,7 @@ def test_a_spec_gives_labels_field_maps_and_roots(
     class Experiment:
         labels = ("vui", "buồn")
         label_field = "attitude"
+        soft_label_field = None
         data = DataSpec.model_validate({"train": named, "valid": other})
 
     monkeypatch.setattr("vietmer_core.spec_loading.load_spec", lambda paths: Experiment() if paths else None)
@@ -125,6 +126,18 @@ def test_a_spec_gives_labels_field_maps_and_roots(
     result = run("check", other, "--spec", tmp_path / "spec.yaml")
     assert result.exit_code == 1
     assert "`joy` is not in the label space: `buồn`, `vui`." in result.stdout
+
+
+def test_soft_labels_are_checked_where_their_field_is_named(make_row: MakeRow, write_manifest: MakeFile) -> None:
+    path = write_manifest(make_row(emotion_probs={"happy": 0.5}))
+    assert run("check", path).exit_code == 0
+    result = run("check", path, "--soft-label-field", "emotion_probs")
+    assert result.exit_code == 1
+    assert "1: emotion_probs: error [bad-probabilities] the probabilities must sum to 1" in result.stdout
+    for name in ("transcript", "emotion"):
+        refused = run("check", path, "--soft-label-field", name)
+        assert refused.exit_code == 2
+        assert f"`{name}` has another use" in " ".join(refused.output.replace("│", " ").split())
 
 
 def test_stats_print_json_and_draw(make_row: MakeRow, write_manifest: MakeFile, tmp_path: Path) -> None:

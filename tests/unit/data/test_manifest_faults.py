@@ -33,6 +33,7 @@ def problems_of(error: pytest.ExceptionInfo[DataProblemsError]) -> list[str]:
         ({"emotion": "hapy"}, "emotion: `hapy` is not in the label space: `happy`, `sad`. Did you mean `happy`?"),
         ({"start": -0.5}, "start: must not be negative, but is -0.5."),
         ({"end": 1e300}, "end: must be a time in seconds, but is 1e+300."),
+        ({"end": 10**400}, "end: must be a time in seconds, but is a number of 401 digits."),
         ({"wav_path": "a.wav", "start": 2, "end": 2}, "end: must lie after `start` (2 s), but is 2 s."),
         ({"wav_path": "a.wav", "end": 0}, "end: must lie after `start` (0 s), but is 0 s."),
         ({"wav_path": "a.wav", "end": None}, "wav_path: audio file"),

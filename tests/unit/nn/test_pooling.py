@@ -4,16 +4,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from vietmer_core.nn.pooling import AttentionPooler, MeanPooler
+from vietmer_core.nn.pooling import AttentionPooler, FirstFramePooler, MaxPooler, MeanPooler, MinPooler
 from vietmer_core.sequence import MaskedSequence
 
 DIM, HEADS = 6, 2
-Pooler = MeanPooler | AttentionPooler
+Pooler = FirstFramePooler | MeanPooler | MaxPooler | MinPooler | AttentionPooler
+Extreme = type[MaxPooler] | type[MinPooler]
 
 
 def poolers() -> list[Pooler]:
     torch.manual_seed(0)
-    return [MeanPooler(dim=DIM), AttentionPooler(dim=DIM, num_heads=HEADS).double()]
+    plain: list[Pooler] = [made(dim=DIM) for made in (FirstFramePooler, MeanPooler, MaxPooler, MinPooler)]
+    return [*plain, AttentionPooler(dim=DIM, num_heads=HEADS).double()]
 
 
 def frames(batch: int = 3, time: int = 5) -> Tensor:
@@ -30,6 +32,51 @@ def test_mean_is_the_sum_of_the_real_frames_over_their_number() -> None:
     expected = torch.stack([features[0, :2].mean(0), features[1].mean(0), features[2, 0]])
     torch.testing.assert_close(made, expected, rtol=0, atol=1e-14)
     assert not torch.allclose(made, features.mean(1))  # what the plain mean would give
+
+
+def test_cls_is_the_first_real_frame() -> None:
+    features = frames()
+    assert torch.equal(FirstFramePooler(dim=DIM)(sequence(features, 2, 5, 1)), features[:, 0])
+
+
+@pytest.mark.parametrize("shift", [-1e6, 0.0, 1e6])
+@pytest.mark.parametrize("pooler", [MaxPooler, MinPooler])
+def test_max_and_min_are_those_of_the_real_frames(pooler: Extreme, shift: float) -> None:
+    features = frames() + shift
+    made = pooler(dim=DIM)(sequence(features, 2, 5, 1))
+    extreme = torch.amax if pooler is MaxPooler else torch.amin
+    expected = torch.stack([extreme(features[row, :length], dim=0) for row, length in enumerate((2, 5, 1))])
+    assert torch.equal(made, expected)
+
+
+ENDS = [0.0, -1e308, 1e308, -math.inf, math.inf]
+
+
+@pytest.mark.parametrize("value", ENDS)
+@pytest.mark.parametrize("pooler", [MaxPooler, MinPooler])
+def test_of_equal_frames_the_first_has_the_whole_gradient(pooler: Extreme, value: float) -> None:
+    alone = torch.full((1, 3, DIM), value, dtype=torch.float64).requires_grad_()
+    padded = torch.full((2, 7, DIM), value, dtype=torch.float64)
+    padded[0, 3:] = math.nan
+    padded.requires_grad_()
+    outputs = [pooler(dim=DIM)(sequence(alone, 3)), pooler(dim=DIM)(sequence(padded, 3, 7))]
+    torch.autograd.backward([output.sum() for output in outputs])
+    assert alone.grad is not None
+    assert padded.grad is not None
+    assert (outputs[0] == value).all()
+    assert (outputs[1] == value).all()
+    first = torch.zeros(7, DIM, dtype=torch.float64)
+    first[0] = 1
+    assert torch.equal(padded.grad, torch.stack([first, first]))
+    assert torch.equal(alone.grad[0], first[:3])
+
+
+def test_amax_would_share_the_gradient_with_the_padding() -> None:
+    features = torch.full((1, 4, DIM), -math.inf, dtype=torch.float64).requires_grad_()
+    given = sequence(features, 2)
+    torch.autograd.backward(features.masked_fill(~given.mask[..., None], -math.inf).amax(dim=1).sum())
+    assert features.grad is not None
+    assert features.grad[0].sum(dim=0).tolist() == [0.5] * DIM  # the other half is lost in the padding
 
 
 def test_attention_is_a_softmax_of_each_heads_query_over_the_real_frames() -> None:

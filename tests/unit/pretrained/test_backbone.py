@@ -227,3 +227,27 @@ def test_a_tensor_with_two_names_is_kept_under_both() -> None:
 def test_backbones_are_found_with_their_names(build: Build) -> None:
     outer = nn.ModuleDict({"a": nn.Linear(1, 1), "b": nn.ModuleList([build()])})
     assert [name for name, _ in backbones(outer)] == ["b.0"]
+
+
+@pytest.mark.parametrize(
+    ("params", "obstacle"),
+    [
+        ({}, ""),
+        ({"layers": "weighted_sum", "normalise_layers": True}, ""),
+        ({"freeze": False}, "`freeze: false` trains its weights"),
+        ({"train_layers": 2}, "`train_layers: 2` trains its last layers"),
+        ({"lora": {}}, "`lora` trains low-rank updates inside it"),
+        (
+            {"freeze": False, "unfreeze": {"first_epoch": 9}},
+            "`freeze: false` with `unfreeze` trains its layers one after the other",
+        ),
+        (
+            {"train_layers": 1, "unfreeze": {}},
+            "`train_layers: 1` with `unfreeze` trains its layers one after the other",
+        ),
+    ],
+)
+def test_what_keeps_states_from_being_kept_is_told_by_its_field(params: dict[str, Any], obstacle: str) -> None:
+    plan = TrainingPlan.of(PretrainedParams(checkpoint="./x", **params))
+    assert plan.obstacle() == obstacle
+    assert plan.obstacle(inside="part.") == obstacle.replace("`", "`part.", 1).replace("with `", "with `part.")

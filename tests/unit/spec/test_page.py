@@ -13,7 +13,16 @@ from vietmer_core import catalogue as catalogue_module
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.errors import SpecError
 from vietmer_core.known import HOUSE_DISTRIBUTIONS
-from vietmer_core.spec import COMPONENT_FIELDS, DataSpec, ExperimentSpec, LoaderSpec, ManifestSpec, TrainingSpec
+from vietmer_core.spec import (
+    COMPONENT_FIELDS,
+    CacheSpec,
+    DataSpec,
+    ExperimentSpec,
+    LoaderSpec,
+    ManifestSpec,
+    ShapesSpec,
+    TrainingSpec,
+)
 from vietmer_core.spec_files import read_documents
 from vietmer_core.spec_loading import load_spec
 
@@ -74,7 +83,9 @@ def taken_by(model: type[BaseModel]) -> set[tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize("model", [ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, TrainingSpec])
+@pytest.mark.parametrize(
+    "model", [ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, TrainingSpec]
+)
 def test_the_page_says_what_each_field_takes(model: type[BaseModel]) -> None:
     assert {name for name, _ in taken_by(model)} == set(model.model_fields)
     assert taken_by(model) - set(ROW.findall(PAGE.read_text(encoding="utf-8"))) == set()

@@ -45,7 +45,7 @@ class NetworkEncoder(nn.Module):
         return lengths
 
     def forward(self, sequence: MaskedSequence) -> MaskedSequence:
-        return sequence.with_features(self.mix(self.backbone.model(sequence.features)))
+        return sequence.with_features(self.mix(self.mix.side_by_side(self.backbone.model(sequence.features))))
 
 
 class AudioAlone(nn.Module):

@@ -1,13 +1,10 @@
-"""Leaks of habits, rows, orders, frontends and parameters, with the checks that must catch them and their cures."""
+"""Leaks of habits, rows, frontends and parameters, with the checks that must catch them and their cures."""
 
-from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 from torch import nn
 
-from vietmer_core.components import Component, Role
-from vietmer_core.data.sizes import UtteranceSizes
 from vietmer_core.testing.leaky import habits, parts, rows
 from vietmer_core.testing.leaky.leak import Leak
 
@@ -29,15 +26,6 @@ class PercentParams(BaseModel):
     @classmethod
     def _as_share(cls, percent: float) -> float:
         return percent / 100
-
-
-def _sampler(build: Callable[[UtteranceSizes, int], Any]) -> Component:
-    return parts.component(Role.SAMPLER, lambda _params, *, sizes, seed: build(sizes, seed))
-
-
-def build_torch_sampler(_params: BaseModel, *, sizes: UtteranceSizes, seed: int) -> rows.OffByOneSampler:
-    """A sampler whose module imports torch."""
-    return rows.OffByOneSampler(sizes, seed)
 
 
 HABITS: Final[tuple[Leak, ...]] = (
@@ -129,28 +117,16 @@ ROWS: Final[tuple[Leak, ...]] = (
         cure="give one number an utterance",
     ),
     Leak(
-        name="one shuffle for all epochs",
-        component=_sampler(rows.SameOrderSampler),
-        caught_by=("sampler_epochs_differ",),
-        cure="seed the order by (seed, epoch)",
+        name="a loss of classes alone",
+        component=parts.loss(rows.ClassesOnlyLoss),
+        caught_by=("soft_labels",),
+        cure="take soft labels too: the sum over the classes of probability times loss",
     ),
     Leak(
-        name="an order that depends on what was drawn before",
-        component=_sampler(rows.MovingSampler),
-        caught_by=("sampler_pure",),
-        cure="seed the order by (seed, epoch)",
-    ),
-    Leak(
-        name="positions counted from 1",
-        component=_sampler(rows.OffByOneSampler),
-        caught_by=("sampler_indices",),
-        cure="count from 0",
-    ),
-    Leak(
-        name="a sampler that imports torch",
-        component=parts.component(Role.SAMPLER, build_torch_sampler),
-        caught_by=("sampler_torch_free",),
-        cure="use numpy",
+        name="soft labels shared out over the batch",
+        component=parts.loss(rows.SharedRatersLoss),
+        caught_by=("soft_labels",),
+        cure="take each row as it is",
     ),
 )
 

@@ -80,6 +80,21 @@ class UnpackedBiLSTM(nn.Module):
 
 
 @final
+class GateOfThePaddedMean(nn.Module):
+    """Scales every frame by a sigmoid of the mean over the padded time."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, dim)
+
+    def forward(self, sequence: MaskedSequence) -> Tensor:
+        """`(batch, time, dim)` → the same shape."""
+        states = sequence.zeroed().features
+        mean = states.sum(dim=1, keepdim=True) / max(states.shape[1], 1)  # (batch, 1, dim)
+        return torch.sigmoid(self.linear(mean)) * states
+
+
+@final
 class UnmaskedAttention(nn.Module):
     """Self-attention that reads padded keys."""
 

@@ -1,6 +1,6 @@
 """How the leaky modules become components."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, final
 
 import torch
@@ -155,6 +155,6 @@ def head(module: Callable[[int, int], nn.Module]) -> Component:
     return component(Role.HEAD, lambda _params, *, dim, num_classes: module(dim, num_classes))
 
 
-def loss(module: Callable[[Sequence[int]], nn.Module]) -> Component:
-    """A loss over classes with the counts given."""
+def loss(module: Callable[[Mapping[str, int]], nn.Module]) -> Component:
+    """A loss over labels with the counts given."""
     return component(Role.LOSS, lambda _params, *, class_counts: module(class_counts))

@@ -4,6 +4,7 @@ from typing import final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vietmer_core.sequence import MaskedSequence
 
@@ -34,6 +35,64 @@ class MaxOverPadding(nn.Module):
         if sequence.features.shape[1] == 0:
             return sequence.features.sum(dim=1)
         return sequence.zeroed().features.amax(dim=1)
+
+
+@final
+class MinOverPadding(nn.Module):
+    """The zeros of the padding win over positive frames."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.output_dim = dim
+
+    def forward(self, sequence: MaskedSequence) -> Tensor:
+        """`(batch, time, dim)` → `(batch, dim)`."""
+        if sequence.features.shape[1] == 0:
+            return sequence.features.sum(dim=1)
+        return sequence.zeroed().features.amin(dim=1)
+
+
+@final
+class MaxOfNothing(nn.Module):
+    """The maximum over real frames, minus infinity where there are none."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.output_dim = dim
+
+    def forward(self, sequence: MaskedSequence) -> Tensor:
+        """`(batch, time, dim)` → `(batch, dim)`."""
+        padded = functional.pad(sequence.features, (0, 0, 0, 1))  # (batch, time + 1, dim)
+        real = functional.pad(sequence.mask, (0, 1))  # (batch, time + 1)
+        return padded.masked_fill(~real[..., None], -torch.inf).amax(dim=1)
+
+
+@final
+class FirstColumn(nn.Module):
+    """Takes the first frame of a row that may have none."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.output_dim = dim
+
+    def forward(self, sequence: MaskedSequence) -> Tensor:
+        """`(batch, time, dim)` → `(batch, dim)`."""
+        return sequence.features[:, :1].sum(dim=1)
+
+
+@final
+class FirstOfLeftPadded(nn.Module):
+    """Looks for the first frame where it would stand if the padding stood before it."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.output_dim = dim
+
+    def forward(self, sequence: MaskedSequence) -> Tensor:
+        """`(batch, time, dim)` → `(batch, dim)`."""
+        states = functional.pad(sequence.zeroed().features, (0, 0, 0, 1))  # (batch, time + 1, dim)
+        first = sequence.features.shape[1] - sequence.lengths  # (batch,)
+        return states[torch.arange(len(first)), first]
 
 
 @final

@@ -1,14 +1,11 @@
-"""Heads, losses and samplers that tie an utterance to its neighbours, and frontends that remember."""
+"""Heads and losses that tie an utterance to its neighbours, and frontends that remember."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final, final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-
-from vietmer_core.data.sizes import UtteranceSizes
 
 
 @final
@@ -60,9 +57,10 @@ class WeightSumLoss(nn.Module):
 
     weight: Tensor
 
-    def __init__(self, class_counts: Sequence[int]) -> None:
+    def __init__(self, class_counts: Mapping[str, int]) -> None:
         super().__init__()
-        self.register_buffer("weight", sum(class_counts) / torch.tensor(class_counts, dtype=torch.float64))
+        counts = torch.tensor(list(class_counts.values()), dtype=torch.float64)  # (classes,)
+        self.register_buffer("weight", counts.sum() / counts)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """`(batch, classes)`, `(batch,)` → `(batch,)`."""
@@ -74,7 +72,7 @@ class WeightSumLoss(nn.Module):
 class AveragedLoss(nn.Module):
     """Gives one number for the batch."""
 
-    def __init__(self, class_counts: Sequence[int]) -> None:
+    def __init__(self, class_counts: Mapping[str, int]) -> None:
         super().__init__()
         self.num_classes = len(class_counts)
 
@@ -84,43 +82,31 @@ class AveragedLoss(nn.Module):
 
 
 @final
-class SameOrderSampler:
-    """One shuffle for all epochs."""
+class ClassesOnlyLoss(nn.Module):
+    """Takes a label for the number of a class, and no soft label."""
 
-    def __init__(self, sizes: UtteranceSizes, seed: int) -> None:
-        self.order: Final = np.random.default_rng(seed).permutation(len(sizes)).tolist()
+    def __init__(self, class_counts: Mapping[str, int]) -> None:
+        super().__init__()
+        self.num_classes = len(class_counts)
 
-    def batches(self, epoch: int, /) -> Sequence[Sequence[int]]:
-        """Batches of 4."""
-        del epoch
-        return [self.order[start : start + 4] for start in range(0, len(self.order), 4)]
-
-
-@final
-class MovingSampler:
-    """Draws on from where it stands, so that no epoch can be repeated."""
-
-    def __init__(self, sizes: UtteranceSizes, seed: int) -> None:
-        self.size: Final = len(sizes)
-        self.generator: Final = np.random.default_rng(seed)
-
-    def batches(self, epoch: int, /) -> Sequence[Sequence[int]]:
-        """One batch."""
-        del epoch
-        return [self.generator.permutation(self.size).tolist()]
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """`(batch, classes)`, `(batch,)` → `(batch,)`."""
+        return -logits.log_softmax(dim=-1)[torch.arange(len(logits)), labels]
 
 
 @final
-class OffByOneSampler:
-    """Counts utterances from 1."""
+class SharedRatersLoss(nn.Module):
+    """Divides soft labels by what the batch gives to each class."""
 
-    def __init__(self, sizes: UtteranceSizes, seed: int) -> None:
-        self.size: Final = len(sizes)
-        self.seed: Final = seed
+    def __init__(self, class_counts: Mapping[str, int]) -> None:
+        super().__init__()
+        self.num_classes = len(class_counts)
 
-    def batches(self, epoch: int, /) -> Sequence[Sequence[int]]:
-        """One batch."""
-        return [(np.random.default_rng((self.seed, epoch)).permutation(self.size) + 1).tolist()]
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """`(batch, classes)`, and labels `(batch,)` or `(batch, classes)` → `(batch,)`."""
+        if labels.is_floating_point() and bool(((labels > 0) & (labels < 1)).any()):
+            labels = labels / labels.sum(dim=0)  # (batch, classes)
+        return cross_entropy(logits, labels, reduction="none")
 
 
 @final

@@ -34,6 +34,12 @@ OVER_TIME: Final[tuple[Leak, ...]] = (
         cure="flip each row over its own frames and run a forward LSTM",
     ),
     Leak(
+        name="a gate that reads the padding",
+        component=parts.over_time(over_time.GateOfThePaddedMean),
+        caught_by=("padding_width", *_ALONE, "input_gradients"),
+        cure="scale each frame by a sigmoid of itself, or of the mean over the row's own frames",
+    ),
+    Leak(
         name="attention without a key mask",
         component=parts.over_time(over_time.UnmaskedAttention),
         caught_by=("padding_width", *_ALONE, "input_gradients"),
@@ -116,6 +122,30 @@ POOLING: Final[tuple[Leak, ...]] = (
         component=parts.pooler(pooling.MaxOverPadding),
         caught_by=("padding_width", "alone_equals_batch"),
         cure="fill the padding with minus infinity first",
+    ),
+    Leak(
+        name="min over the padding",
+        component=parts.pooler(pooling.MinOverPadding),
+        caught_by=("padding_width", "alone_equals_batch"),
+        cure="fill the padding with infinity first",
+    ),
+    Leak(
+        name="max of no frames",
+        component=parts.pooler(pooling.MaxOfNothing),
+        caught_by=("empty_row", "empty_embedding"),
+        cure="fill the row of an absent modality with zeros afterwards",
+    ),
+    Leak(
+        name="the first column of the batch",
+        component=parts.pooler(pooling.FirstColumn),
+        caught_by=("padding_content", "padding_gradient", "empty_embedding"),
+        cure="zero the padding first: a row may have no frame",
+    ),
+    Leak(
+        name="the first frame of left padding",
+        component=parts.pooler(pooling.FirstOfLeftPadded),
+        caught_by=("padding_width", "alone_equals_batch", "input_gradients", "assembled_alone_equals_batch"),
+        cure="padding stands on the right: take the frame at 0",
     ),
     Leak(
         name="the last padded frame",

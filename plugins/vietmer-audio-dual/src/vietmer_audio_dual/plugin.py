@@ -52,7 +52,7 @@ def register_components() -> Sequence[Component]:
                     "patch_frames": 16,
                     "channels": (2, 2, 3, 3, 4, 4),
                     "hidden_dim": 8,
-                    "dim": 5,
+                    "dim": 8,
                 },
             },
         )

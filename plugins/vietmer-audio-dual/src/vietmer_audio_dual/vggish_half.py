@@ -5,21 +5,24 @@ from typing import Final, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from vietmer_audio_dual.patches import FlatPatches, PatchGrid
 from vietmer_audio_dual.vggish import Vggish
 from vietmer_core.pretrained.backbone import PretrainedBackbone
 
-PATCHES_AT_ONCE: Final = 32
-"""Patches embedded at a time where no gradient is kept: about 31 s of audio, 160 MiB."""
+PATCHES_AT_ONCE: Final = 8
+"""Patches embedded at a time where no gradient is kept, always as many: about 8 s of audio."""
 
 
 @final
 class VggishHalf(nn.Module):
     """Patches of the waveforms of a batch (`flat_patches`) → their embeddings, `(patches, dim)`.
 
-    Where VGGish keeps its weights, or gradients are off, it reads so many patches at a
-    time that a long recording needs no more memory than 31 s of it; with gradients memory grows with the audio.
+    Where VGGish keeps its weights, or gradients are off, it reads groups of 8 patches, the last one completed with
+    zeros: a long recording needs no more memory than a short one, and whatever patches stand in a batch, every kernel
+    sees the same shape, so that neighbours do not change a bit of an embedding. With gradients all patches are read at
+    once, and memory grows with the audio.
 
     Args:
         backbone: Holds `Vggish`, with what is trained of it.
@@ -36,20 +39,17 @@ class VggishHalf(nn.Module):
 
     def forward(self, found: FlatPatches) -> Tensor:
         """Embeddings in the order of the patches."""
-        if torch.is_grad_enabled() and self.backbone.is_tuned:
-            patches = found.read(0, len(found.starts), patch_frames=self.grid.patch_frames)
-            return self._embed(patches)
-        return self._embed_in_parts(found)
+        count = len(found.starts)
+        if not count or (torch.is_grad_enabled() and self.backbone.is_tuned):
+            return self._embed(found.read(0, count, patch_frames=self.grid.patch_frames))
+        with torch.no_grad():
+            return torch.cat([*self._groups(found)])[:count]  # (patches, dim)
 
-    @torch.no_grad()
-    def _embed_in_parts(self, found: FlatPatches) -> Tensor:
-        if len(found.starts) <= PATCHES_AT_ONCE:
-            return self._embed(found.read(0, len(found.starts), patch_frames=self.grid.patch_frames))
-        return torch.cat([*self._parts(found)])  # (patches, dim)
-
-    def _parts(self, found: FlatPatches) -> Iterator[Tensor]:
+    def _groups(self, found: FlatPatches) -> Iterator[Tensor]:
         for first in range(0, len(found.starts), PATCHES_AT_ONCE):
-            yield self._embed(found.read(first, first + PATCHES_AT_ONCE, patch_frames=self.grid.patch_frames))
+            patches = found.read(first, first + PATCHES_AT_ONCE, patch_frames=self.grid.patch_frames)
+            missing = PATCHES_AT_ONCE - len(patches)
+            yield self._embed(pad(patches, (0, 0, 0, 0, 0, missing)))  # (PATCHES_AT_ONCE, dim)
 
     def _embed(self, patches: Tensor) -> Tensor:
         embeddings: Tensor = self.backbone.model(patches.to(_dtype_of(self.backbone)))

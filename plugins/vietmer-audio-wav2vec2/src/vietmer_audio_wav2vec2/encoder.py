@@ -6,18 +6,18 @@ import attrs
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from vietmer_audio_wav2vec2.adapter import adapt, adapted_lengths
-from vietmer_audio_wav2vec2.extractor import call, extract
+from vietmer_audio_wav2vec2.extractor import extract
 from vietmer_audio_wav2vec2.lengths import ConvChain
 from vietmer_audio_wav2vec2.params import SpecAugmentParams
 from vietmer_audio_wav2vec2.spec_augment import hide_spans
-from vietmer_audio_wav2vec2.stack import layer_states
-from vietmer_audio_wav2vec2.windows import Part, cut, draws_of, groups_within, joined, parts_of
-from vietmer_core.nn.dropout import checkpoint_contexts, regrouped
+from vietmer_audio_wav2vec2.stack import transformer_states
+from vietmer_audio_wav2vec2.windows import Part, cut, draws_of, joined, parts_of
+from vietmer_core.nn.dropout import regrouped
 from vietmer_core.pretrained.backbone import PretrainedBackbone
 from vietmer_core.pretrained.layers import LayerMix
+from vietmer_core.pretrained.stack import encoding
 from vietmer_core.sequence import MaskedSequence
 
 
@@ -53,8 +53,12 @@ class Wav2Vec2Encoder(nn.Module):
         backbone: Holds a `Wav2Vec2Model`, `HubertModel` or `WavLMModel`.
         mix: Which layers are read.
         limits: What is computed at once.
-        spec_augment: What is hidden in training of tuned weights.
+        spec_augment: What is hidden in training, also where the network is frozen.
         checkpointing: Whether trained layers are computed twice to keep fewer activations.
+
+    Attributes:
+        output_dim: Width of the frames.
+        states_dim: Width of the states that `encode` gives.
     """
 
     def __init__(
@@ -77,6 +81,9 @@ class Wav2Vec2Encoder(nn.Module):
         self.chain = ConvChain(kernels=tuple(config.conv_kernel), strides=tuple(config.conv_stride))
         self.has_adapter = getattr(backbone.model, "adapter", None) is not None
         self.output_dim: int = config.output_hidden_size if self.has_adapter else config.hidden_size
+        self.states_dim = mix.states_dim(self.output_dim)
+        hides = "" if spec_augment is None else "`spec_augment` hides other spans in every epoch"
+        self._obstacle = backbone.plan.obstacle() or hides
 
     def output_lengths(self, lengths: Tensor, /) -> Tensor:
         """Frames of each row from its samples, `(batch,)` int64 → `(batch,)` int64."""
@@ -91,12 +98,28 @@ class Wav2Vec2Encoder(nn.Module):
             stride=config.adapter_stride,
         )
 
+    def obstacle(self) -> str:
+        """What trains or draws inside the network, as a clause; "" where nothing does."""
+        return self._obstacle
+
     def forward(self, sequence: MaskedSequence, /) -> MaskedSequence:
         """Encode. `(batch, samples, 1)` → `(batch, frames, dim)`."""
+        return self.finish(self.encode(sequence))
+
+    def encode(self, sequence: MaskedSequence, /) -> MaskedSequence:
+        """The states that are read, `(batch, samples, 1)` → `(batch, frames, states_dim)`; behind an adapter."""
+        with encoding(self._obstacle):
+            return self._states(sequence)
+
+    def finish(self, states: MaskedSequence, /) -> MaskedSequence:
+        """Mix the layers: `(batch, frames, states_dim)` → `(batch, frames, dim)`."""
+        return states.with_features(self.mix(states.features))
+
+    def _states(self, sequence: MaskedSequence) -> MaskedSequence:
         samples = rearrange(sequence.zeroed().features, "batch samples 1 -> batch samples")
         lengths = self.chain.lengths(sequence.lengths)
         if self.chain.num_frames(samples.shape[1]) == 0:
-            nothing = samples.new_zeros((len(samples), 0, self.output_dim))
+            nothing = samples.new_zeros((len(samples), 0, self.states_dim))
             return MaskedSequence(features=nothing, lengths=lengths, draws=sequence.draws)
         frames = MaskedSequence(
             features=self._projected(samples, sequence.lengths), lengths=lengths, draws=sequence.draws
@@ -114,22 +137,27 @@ class Wav2Vec2Encoder(nn.Module):
         """Convolutions and projection: `(batch, samples)` → `(batch, frames, dim)`."""
         layers = self._model.feature_extractor.conv_layers
         frames = extract(
-            layers, samples, lengths, chain=self.chain, chunk_frames=self.limits.chunk, run=self._run
+            layers,
+            samples,
+            lengths,
+            chain=self.chain,
+            chunk_frames=self.limits.chunk,
+            recomputes=self.checkpointing,
         )  # (batch, frames, channels)
         projected = self._model.feature_projection(frames)
         output: Tensor = projected[0] if isinstance(projected, tuple) else projected
         return output  # (batch, frames, dim)
 
     def _augmented(self, frames: MaskedSequence) -> Tensor:
-        if self.spec_augment is None or not (self.training and self.backbone.is_tuned):
+        if self.spec_augment is None or not self.training:
             return frames.features
         return hide_spans(frames, self.spec_augment, filler=getattr(self._model, "masked_spec_embed", None))
 
     def _contextual(self, frames: MaskedSequence) -> Tensor:
-        """The Transformer over whole rows, or over windows of them: `(batch, frames, dim)` → the same shape."""
+        """The Transformer over whole rows, or over windows: `(batch, frames, dim)` → `(batch, frames, states_dim)`."""
         window = self.limits.window
         if window is None or frames.features.shape[1] <= window:
-            return self._mixed(frames.features, frames.lengths)
+            return self._layers_read(frames.features, frames.lengths)
         windowed: Tensor = self._windowed(frames, window)
         return windowed
 
@@ -138,31 +166,28 @@ class Wav2Vec2Encoder(nn.Module):
     def _windowed(self, frames: MaskedSequence, window: int) -> Tensor:
         parts = parts_of(frames.lengths.tolist(), window=window, overlap=self.limits.overlap)
         if not parts:
-            return torch.zeros_like(frames.features)
-        draws_dropout = self.training and self.backbone.is_tuned  # its calls are counted: all parts at once
-        groups = [parts] if draws_dropout else list(groups_within(parts, window))
+            return frames.features.new_zeros(
+                (*frames.features.shape[:2], self.mix.states_dim(frames.features.shape[2]))
+            )
+        # Dropout counts its calls, so that all parts run together. Without it each runs alone: windows are full, so
+        # that two would not fit, and what an utterance gives does not depend on its neighbours by a bit.
+        drops = self.training and self.backbone.is_tuned
+        groups = [parts] if drops else [[part] for part in parts]
         outputs: list[tuple[Part, Tensor]] = []
         for group in groups:
             features, lengths = cut(frames.features, group)  # (parts, width, dim), (parts,)
             with regrouped(draws_of(frames.draws, group)):
-                outputs += zip(group, self._mixed(features, lengths), strict=True)
+                outputs += zip(group, self._layers_read(features, lengths), strict=True)
         return joined(outputs, batch=len(frames.lengths), time=frames.features.shape[1])
 
-    def _mixed(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        states = layer_states(
+    def _layers_read(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """The layers that are read, side by side: `(batch, frames, dim)` → `(batch, frames, states_dim)`."""
+        states = transformer_states(
             self._model.encoder,
             frames,
             lengths.clamp(min=1),
             is_stable=self.is_stable,
-            keep_all=self.mix.weights is not None,
-            run=self._run,
+            keep_all=self.mix.reads_all,
+            recomputes=self.checkpointing,
         )
-        mixed: Tensor = self.mix(states)  # (batch, frames, dim)
-        return mixed
-
-    def _run(self, layer: Any, *arguments: Any) -> Any:
-        """Call a layer; under gradient checkpointing if it is trained."""
-        is_trained = getattr(layer, "training", self.training)
-        if self.checkpointing and is_trained and torch.is_grad_enabled():
-            return checkpoint(layer, *arguments, use_reentrant=False, context_fn=checkpoint_contexts)
-        return call(layer, *arguments)
+        return self.mix.side_by_side(states)

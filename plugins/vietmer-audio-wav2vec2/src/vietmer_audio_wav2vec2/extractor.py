@@ -1,6 +1,5 @@
 """Samples → frames: the convolutional extractor, in time chunks of bounded memory where nothing of it is trained."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,14 +8,7 @@ from torch import Tensor, nn
 
 from vietmer_audio_wav2vec2.group_norm import Moments, merged, moments_of, normalise
 from vietmer_audio_wav2vec2.lengths import ConvChain, spans
-
-Run = Callable[..., Any]
-"""Calls a module with its arguments: at once, or under gradient checkpointing."""
-
-
-def call(module: Callable[..., Any], *arguments: Any) -> Any:
-    """`module(*arguments)`."""
-    return module(*arguments)
+from vietmer_core.pretrained.stack import call
 
 
 def extract(
@@ -26,7 +18,7 @@ def extract(
     *,
     chain: ConvChain,
     chunk_frames: int | None,
-    run: Run = call,
+    recomputes: bool = False,
 ) -> Tensor:
     """The frames of a zero-padded batch of waveforms: `(batch, samples)` → `(batch, frames, channels)`.
 
@@ -40,12 +32,12 @@ def extract(
         lengths: `(batch,)` int64 samples of each row.
         chain: Kernels and strides of the layers.
         chunk_frames: Most frames computed at once, all rows together; None is no limit.
-        run: Calls a layer.
+        recomputes: Gradient checkpointing of the layers that are trained.
     """
     total = chain.num_frames(samples.shape[1])
     each = total if chunk_frames is None else max(1, chunk_frames // len(samples))
     if each >= total or _wants_gradient(layers, samples):
-        return _whole(layers, samples, chain.first.lengths(lengths), run)
+        return _whole(layers, samples, chain.first.lengths(lengths), recomputes=recomputes)
     chunked: Tensor = _in_chunks(layers, samples, lengths, chain, each)
     return chunked  # (batch, frames, channels)
 
@@ -59,7 +51,7 @@ def _in_chunks(layers: nn.ModuleList, samples: Tensor, lengths: Tensor, chain: C
     for start, stop in spans(total, each):
         piece = samples[:, None, chain.samples_of(start, stop)]  # (batch, 1, fewer samples)
         states = first(piece) if moments is None else _grouped(first, first.conv(piece), moments)
-        chunks.append(_rest(layers, states, call))
+        chunks.append(_rest(layers, states, recomputes=False))
     return torch.cat(chunks, dim=1)  # (batch, frames, channels)
 
 
@@ -88,17 +80,19 @@ def _wants_gradient(layers: nn.ModuleList, samples: Tensor) -> bool:
     return torch.is_grad_enabled() and trained
 
 
-def _whole(layers: nn.ModuleList, samples: Tensor, counts: Tensor, run: Run) -> Tensor:
+def _whole(layers: nn.ModuleList, samples: Tensor, counts: Tensor, *, recomputes: bool) -> Tensor:
     first: Any = layers[0]
 
     def grouped(waveforms: Tensor) -> Tensor:
         states = first.conv(waveforms)  # (batch, channels, frames)
         return _grouped(first, states, moments_of(states, counts))
 
-    return _rest(layers, run(grouped if _is_grouped(first) else first, samples[:, None]), run)
+    begin = grouped if _is_grouped(first) else first
+    states = call(begin, samples[:, None], recomputes=recomputes and first.training)
+    return _rest(layers, states, recomputes=recomputes)
 
 
-def _rest(layers: nn.ModuleList, states: Tensor, run: Run) -> Tensor:
+def _rest(layers: nn.ModuleList, states: Tensor, *, recomputes: bool) -> Tensor:
     for layer in layers[1:]:
-        states = run(layer, states)  # (batch, channels, fewer frames)
+        states = call(layer, states, recomputes=recomputes)  # (batch, channels, fewer frames)
     return rearrange(states, "batch channels frames -> batch frames channels")

@@ -86,7 +86,8 @@ class Wav2Vec2Settings(PretrainedParams):
         description="Audio that frozen convolutions read at once, s, all rows together; the result is the same.",
     )
     spec_augment: SpecAugmentParams | None = Field(
-        default=None, description="Hides spans of frames and columns in training; nothing by default."
+        default=None,
+        description="Hides spans of frames and columns in training, of a frozen encoder too; nothing by default.",
     )
 
     @model_validator(mode="after")
@@ -95,15 +96,6 @@ class Wav2Vec2Settings(PretrainedParams):
             raise ValueError(
                 f"`overlap_seconds` must be less than `window_seconds` ({self.window_seconds:g}), but is "
                 f"{self.overlap_seconds:g} instead."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _augments_what_is_trained(self) -> Self:
-        if self.spec_augment is not None and self.freeze and self.train_layers is None and self.lora is None:
-            raise ValueError(
-                "`spec_augment` must go with `freeze: false`, `train_layers` or `lora`: a frozen encoder gives each "
-                "utterance the same features."
             )
         return self
 

@@ -3,15 +3,15 @@
 from typing import Any
 
 from einops import rearrange
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 
-from vietmer_audio_wav2vec2.extractor import Run, call
+from vietmer_core.pretrained.stack import call, layer_states
 from vietmer_core.sequence import mask_from_lengths
 
 
-def layer_states(
-    encoder: Any, frames: Tensor, lengths: Tensor, *, is_stable: bool, keep_all: bool, run: Run = call
+def transformer_states(
+    encoder: Any, frames: Tensor, lengths: Tensor, *, is_stable: bool, keep_all: bool, recomputes: bool = False
 ) -> list[Tensor]:
     """The states of the layers, `(batch, time, dim)` each, numbered as transformers numbers them.
 
@@ -24,7 +24,7 @@ def layer_states(
         lengths: `(batch,)` int64, each from 1: a row of no frames is given one, which the caller drops.
         is_stable: Whether the norms stand before attention and feed-forward.
         keep_all: Whether all states are returned, not the last alone.
-        run: Calls a layer.
+        recomputes: Gradient checkpointing of the layers that are trained.
     """
     mask = mask_from_lengths(lengths, frames.shape[1])  # (batch, time)
     states = _zeroed(frames, mask)
@@ -33,11 +33,18 @@ def layer_states(
         states = encoder.layer_norm(states)
     states = encoder.dropout(states)
     keys = mask[:, None, None, :]  # (batch, 1, 1, key)
-    kept, bias = [states], None
-    for layer in encoder.layers:
-        output = run(layer, states, keys) if bias is None else run(layer, states, keys, bias)
-        states, bias = output if isinstance(output, tuple) else (output, None)
-        kept = [*kept, states] if keep_all else [states]
+    bias: tuple[Tensor, ...] = ()  # of WavLM's distances, which the first layer gives to the others
+
+    def step(layer: nn.Module, states: Tensor) -> Tensor:
+        nonlocal bias
+        output = call(layer, states, keys, *bias, recomputes=recomputes)
+        if not isinstance(output, tuple):
+            return output  # type: ignore[no-any-return]  # a tensor
+        states, *others = output
+        bias = tuple(others)
+        return states
+
+    kept = layer_states(encoder.layers, states, step=step, keep_all=keep_all)
     if is_stable:
         kept[-1] = encoder.layer_norm(kept[-1])
     return kept

@@ -1,6 +1,6 @@
 """Long rows of a batch in windows: cut into parts, and put together again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import attrs
 import torch
@@ -32,19 +32,6 @@ def parts_of(lengths: Sequence[int], *, window: int, overlap: int) -> list[Part]
         for row, length in enumerate(lengths)
         for position, found in enumerate(plan_windows(length, window=window, overlap=overlap))
     ]
-
-
-def groups_within(parts: Sequence[Part], most: int) -> Iterator[list[Part]]:
-    """Neighbouring parts together as long as they are no more than `most` frames, padding included."""
-    group: list[Part] = []
-    for part in parts:
-        widest = max(each.num_frames for each in [*group, part])
-        if group and widest * (len(group) + 1) > most:
-            yield group
-            group = []
-        group.append(part)
-    if group:
-        yield group
 
 
 def cut(frames: Tensor, parts: Sequence[Part]) -> tuple[Tensor, Tensor]:

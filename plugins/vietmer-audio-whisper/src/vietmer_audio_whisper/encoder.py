@@ -15,10 +15,11 @@ from vietmer_core.nn.draws import part_draws
 from vietmer_core.nn.dropout import regrouped
 from vietmer_core.pretrained.backbone import PretrainedBackbone
 from vietmer_core.pretrained.layers import LayerMix
+from vietmer_core.pretrained.stack import encoding
 from vietmer_core.sequence import MaskedSequence
 
 WINDOWS_AT_ONCE: Final = 4
-"""Full windows of long audio that are encoded together where nothing is trained: what bounds the memory."""
+"""Full windows of one utterance that are encoded together where nothing drops: what bounds the memory."""
 
 
 @final
@@ -30,13 +31,17 @@ class WhisperAudioEncoder(nn.Module):
 
     Args:
         backbone: Holds transformers' `WhisperEncoder`.
-        mix: Which layer is read.
+        mix: Which layers are read.
         window: Most frames that are read at once.
         overlap: Fewest frames that neighbouring windows share.
         pads_to_window: Each utterance is padded with its last frame to the window, which is read without any mask, as
             transformers does; `TAIL_FRAMES` of the frames given are then no frames of the utterance.
-        spec_augment: Hides spans in training.
+        spec_augment: Hides spans in training, also where the network is frozen.
         recomputes: Gradient checkpointing.
+
+    Attributes:
+        output_dim: Width of the frames.
+        states_dim: Width of the states that `encode` gives.
     """
 
     def __init__(
@@ -54,37 +59,55 @@ class WhisperAudioEncoder(nn.Module):
         self.backbone = backbone
         self.mix = mix
         self.output_dim = int(backbone.model.config.d_model)  # type: ignore[union-attr, arg-type]  # a WhisperConfig
+        self.states_dim = mix.states_dim(self.output_dim)
         self._window = window
         self._overlap = overlap
         self._tail = TAIL_FRAMES if pads_to_window else 0
         self._spec_augment = spec_augment
         self._recomputes = recomputes
-
-    @property
-    def _is_training(self) -> bool:
-        return self.training and self.backbone.is_tuned
+        hides = "" if spec_augment is None else "`spec_augment` hides other spans in every epoch"
+        self._obstacle = backbone.plan.obstacle() or hides
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
         """Frames for mel frames: the half, rounded up; with `pads_to_window` without the tail."""
         return frame_lengths((lengths - self._tail).clamp(min=0))
 
+    def obstacle(self) -> str:
+        """What trains or draws inside the network, as a clause; "" where nothing does."""
+        return self._obstacle
+
     def forward(self, sequence: MaskedSequence) -> MaskedSequence:
         """Encode mel frames; padding, whatever it holds, is not read."""
-        sequence = self._augmented(sequence.zeroed())
+        return self.finish(self.encode(sequence))
+
+    def encode(self, sequence: MaskedSequence) -> MaskedSequence:
+        """The states that are read, `(batch, mel frames, mels)` → `(batch, frames, states_dim)`."""
+        with encoding(self._obstacle):
+            return self._states(self._augmented(sequence.zeroed()))
+
+    def finish(self, states: MaskedSequence) -> MaskedSequence:
+        """Mix the layers: `(batch, frames, states_dim)` → `(batch, frames, dim)`."""
+        return states.with_features(self.mix(states.features))
+
+    def _states(self, sequence: MaskedSequence) -> MaskedSequence:
         lengths = self.output_lengths(sequence.lengths)
         batch, width = sequence.features.shape[:2]
         if width > 2 * self._window + self._tail:
             return self._windowed(sequence, lengths)
         if not width:
-            return MaskedSequence(features=sequence.features.new_zeros((batch, 0, self.output_dim)), lengths=lengths)
+            return MaskedSequence(features=sequence.features.new_zeros((batch, 0, self.states_dim)), lengths=lengths)
         owners = torch.arange(batch, device=lengths.device)
         with self._dropping(sequence.draws, owners=owners, positions=torch.zeros_like(owners)):
-            frames = self._encoded(sequence.features, sequence.lengths)
-        frames = frames[:, : max(width - self._tail + 1, 0) // 2]  # (batch, frames, dim)
-        return MaskedSequence(features=frames, lengths=lengths, draws=sequence.draws).zeroed()
+            states = self._encoded(sequence.features, sequence.lengths)
+        states = states[:, : self._time(width)]  # (batch, frames, states_dim)
+        return MaskedSequence(features=states, lengths=lengths, draws=sequence.draws).zeroed()
+
+    def _time(self, width: int) -> int:
+        """Padded frames for padded mel frames."""
+        return max(width - self._tail + 1, 0) // 2
 
     def _encoded(self, mels: Tensor, lengths: Tensor) -> Tensor:
-        """Rows of at most a window, alone or parts of utterances: `(rows, frames, dim)`."""
+        """Rows of at most a window, alone or parts of utterances: `(rows, frames, states_dim)`."""
         lengths = lengths.clamp(min=1)
         if not self._tail:
             return encode(self.backbone.model, mels, lengths, mix=self.mix, recomputes=self._recomputes)
@@ -100,7 +123,7 @@ class WhisperAudioEncoder(nn.Module):
         encoded: dict[int, Tensor] = {}
         # In training all at once: dropout counts its calls, which must not depend on the neighbours.
         most = WINDOWS_AT_ONCE * (2 * self._window + self._tail)
-        groups = [list(range(len(parts)))] if self._is_training else grouped(parts, most_mel_frames=most)
+        groups = [list(range(len(parts)))] if self._drops else grouped(parts, most_mel_frames=most)
         with quiet_compiler():
             for group in filter(None, groups):
                 chosen = [parts[index] for index in group]
@@ -108,21 +131,27 @@ class WhisperAudioEncoder(nn.Module):
                 owners = torch.tensor([part.owner for part in chosen], device=mels.device)
                 positions = torch.tensor([part.number for part in chosen], device=mels.device)
                 with self._dropping(sequence.draws, owners=owners, positions=positions):
-                    frames = self._encoded(mels, mel_lengths)  # (parts, frames, dim)
-                encoded.update(zip(group, frames, strict=True))
-            nothing = sequence.features.new_zeros((0, self.output_dim))
+                    states = self._encoded(mels, mel_lengths)  # (parts, frames, states_dim)
+                encoded.update(zip(group, states, strict=True))
+            nothing = sequence.features.new_zeros((0, self.states_dim))
             pieces = [encoded[index] for index in range(len(parts))]
-            stitched = joined(pieces, parts, num_rows=len(lengths), nothing=nothing)  # (batch, frames, dim)
+            time = self._time(sequence.features.shape[1])
+            stitched = joined(pieces, parts, num_rows=len(lengths), time=time, nothing=nothing)
             return MaskedSequence(features=stitched, lengths=lengths, draws=sequence.draws).zeroed()
 
     def _augmented(self, sequence: MaskedSequence) -> MaskedSequence:
-        if self._spec_augment is None or not self._is_training:
+        if self._spec_augment is None or not self.training:
             return sequence
         real = (sequence.lengths - self._tail).clamp(min=0)
         return sequence.with_features(hide_spans(sequence.features, real, sequence.draws, self._spec_augment))
 
+    @property
+    def _drops(self) -> bool:
+        """Whether dropout draws inside the network."""
+        return self.training and self.backbone.is_tuned
+
     def _dropping(self, draws: Tensor | None, *, owners: Tensor, positions: Tensor) -> AbstractContextManager[None]:
         """Inside, the rows are windows: what one drops belongs to its utterance and its place there."""
-        if draws is None or not self._is_training:
+        if draws is None or not self._drops:
             return nullcontext()
         return regrouped(part_draws(draws, owners=owners, positions=positions))

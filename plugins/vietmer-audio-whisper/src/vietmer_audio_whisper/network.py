@@ -4,12 +4,11 @@ from typing import Any
 
 import torch
 from einops import rearrange
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import dropout, gelu
-from torch.utils.checkpoint import checkpoint
 
-from vietmer_core.nn.dropout import checkpoint_contexts
 from vietmer_core.pretrained.layers import LayerMix
+from vietmer_core.pretrained.stack import call, layer_states
 from vietmer_core.sequence import mask_from_lengths
 
 
@@ -19,7 +18,7 @@ def frame_lengths(mel_lengths: Tensor) -> Tensor:
 
 
 def encode(model: Any, mels: Tensor, lengths: Tensor | None, *, mix: LayerMix, recomputes: bool) -> Tensor:
-    """Mel frames `(rows, mel frames, mels)` → frames `(rows, frames, dim)`, undefined in the padding.
+    """Mel frames `(rows, mel frames, mels)` → states `(rows, frames, states_dim)`, undefined in the padding.
 
     What is not a row's own is zeroed before each convolution, and is no key of any attention, so that each row is
     encoded as if it were alone.
@@ -28,22 +27,21 @@ def encode(model: Any, mels: Tensor, lengths: Tensor | None, *, mix: LayerMix, r
         model: transformers' `WhisperEncoder`.
         mels: Zeros in the padding.
         lengths: `(rows,)` int64 real mel frames, at least 1; None where all are.
-        mix: Which layer is read.
+        mix: Which layers are read; their states stand side by side.
         recomputes: Gradient checkpointing of the layers that are trained.
     """
-    states = _below_the_layers(model, mels, lengths)  # (rows, frames, dim)
+    entering = _below_the_layers(model, mels, lengths)  # (rows, frames, dim)
     key_mask = None
     if lengths is not None:
-        key_mask = mask_from_lengths(frame_lengths(lengths), states.shape[1])[:, None, None, :]  # (rows, 1, 1, key)
-    kept = [states]
-    for layer in model.layers:
-        if recomputes and layer.training and torch.is_grad_enabled():
-            states = checkpoint(layer, states, key_mask, use_reentrant=False, context_fn=checkpoint_contexts)
-        else:
-            states = layer(states, key_mask)
-        kept = [*kept, states] if mix.weights is not None else [states]
-    kept[-1] = model.layer_norm(states)
-    return mix(kept)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
+        key_mask = mask_from_lengths(frame_lengths(lengths), entering.shape[1])[:, None, None, :]  # (rows, 1, 1, key)
+
+    def step(layer: nn.Module, states: Tensor) -> Tensor:
+        output: Tensor = call(layer, states, key_mask, recomputes=recomputes)
+        return output
+
+    kept = layer_states(model.layers, entering, step=step, keep_all=mix.reads_all)
+    kept[-1] = model.layer_norm(kept[-1])
+    return mix.side_by_side(kept)
 
 
 def _below_the_layers(model: Any, mels: Tensor, lengths: Tensor | None) -> Tensor:

@@ -76,7 +76,8 @@ class WhisperParams(PretrainedParams):
         description="Audio under 25 ms, one window of the spectrogram: refused, or continued with silence and counted.",
     )
     spec_augment: SpecAugmentParams | None = Field(
-        default=None, description="Hides spans of mel frames and bands in training; nothing by default."
+        default=None,
+        description="Hides spans of mel frames and bands in training, of a frozen encoder too; nothing by default.",
     )
 
     @property
@@ -106,14 +107,5 @@ class WhisperParams(PretrainedParams):
             raise ValueError(
                 f"`overlap_seconds` must be less than `window_seconds` ({self.window_seconds:g}), but is "
                 f"{self.overlap_seconds:g} instead."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _augments_what_is_trained(self) -> Self:
-        if self.spec_augment is not None and self.freeze and self.train_layers is None and self.lora is None:
-            raise ValueError(
-                "`spec_augment` must go with `freeze: false`, `train_layers` or `lora`: a frozen encoder gives each "
-                "utterance the same features."
             )
         return self

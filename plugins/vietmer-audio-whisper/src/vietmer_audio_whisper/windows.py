@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import attrs
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
 from vietmer_core.nn.windows import Window, plan_windows
@@ -77,14 +78,16 @@ def parts_of(mel_lengths: Sequence[int], frames: Sequence[int], *, window: int, 
 
 @uncompiled()
 def grouped(parts: Sequence[Part], *, most_mel_frames: int) -> list[list[int]]:
-    """Positions of parts to be encoded together, the like-sized beside each other.
+    """Positions of parts to be encoded together: parts of one utterance, the like-sized beside each other.
 
-    A group holds as many as fit into `most_mel_frames` when padded to its longest, and one at least.
+    A group holds as many as fit into `most_mel_frames` when padded to its longest, and one at least. Never parts of
+    two utterances: groups follow from the utterance's own length, so that neighbours do not change a bit of it.
     """
     groups: list[list[int]] = []
-    for index in sorted(range(len(parts)), key=lambda position: -parts[position].num_mel_frames):
-        longest = parts[groups[-1][0]].num_mel_frames if groups else 0
-        if groups and longest * (len(groups[-1]) + 1) <= most_mel_frames:
+    for index in sorted(range(len(parts)), key=lambda place: (parts[place].owner, -parts[place].num_mel_frames)):
+        longest = parts[groups[-1][0]] if groups else parts[index]
+        fits = longest.num_mel_frames * (len(groups[-1]) + 1 if groups else 1) <= most_mel_frames
+        if groups and fits and longest.owner == parts[index].owner:
             groups[-1].append(index)
         else:
             groups.append([index])
@@ -100,13 +103,14 @@ def cut(features: Tensor, parts: Sequence[Part]) -> tuple[Tensor, Tensor]:
 
 
 @uncompiled()
-def joined(encoded: Sequence[Tensor], parts: Sequence[Part], *, num_rows: int, nothing: Tensor) -> Tensor:
-    """The frames kept of each window, one after the other: `(batch, frames, dim)`, zeros in the padding.
+def joined(encoded: Sequence[Tensor], parts: Sequence[Part], *, num_rows: int, time: int, nothing: Tensor) -> Tensor:
+    """The frames kept of each window, one after the other: `(batch, time, dim)`, zeros in the padding.
 
     Args:
         encoded: `(frames, dim)` of each part.
         parts: In the order of their utterances.
         num_rows: Rows of the batch.
+        time: Padded width.
         nothing: `(0, dim)`, what an utterance without parts has.
     """
     empty = encoded[0][:0] if encoded else nothing  # of the dtype under autocast
@@ -114,4 +118,5 @@ def joined(encoded: Sequence[Tensor], parts: Sequence[Part], *, num_rows: int, n
     for frames, part in zip(encoded, parts, strict=True):
         begin = part.window.start
         pieces[part.owner].append(frames[part.window.keep_start - begin : part.window.keep_stop - begin])
-    return pad_sequence([torch.cat(row) for row in pieces], batch_first=True)  # (batch, frames, dim)
+    rows = [torch.cat(row) for row in pieces]
+    return torch.stack([pad(row, (0, 0, 0, time - len(row))) for row in rows])  # (batch, time, dim)

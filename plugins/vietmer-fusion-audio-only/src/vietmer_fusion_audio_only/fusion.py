@@ -4,6 +4,7 @@ from typing import final
 
 from torch import nn
 
+from vietmer_core.nn.projection import projection
 from vietmer_core.sequence import MaskedSequence
 
 
@@ -20,7 +21,7 @@ class AudioOnlyFusion(nn.Module):
     def __init__(self, *, audio_dim: int, dim: int, dropout: float) -> None:
         super().__init__()
         self.output_dims: tuple[int, ...] = (dim,)
-        self.projection = nn.Sequential(nn.Linear(audio_dim, dim), nn.LayerNorm(dim), nn.Dropout(dropout))
+        self.projection = projection(audio_dim, dim, dropout=dropout)
 
     def forward(self, *, text: MaskedSequence, audio: MaskedSequence) -> tuple[MaskedSequence, ...]:  # noqa: ARG002  # the signature of its role
         """`(batch, frames, audio_dim)` → one `(batch, frames, dim)` of the same lengths; zeros fill the padding."""

@@ -4,6 +4,7 @@ from typing import final
 
 from torch import nn
 
+from vietmer_core.nn.projection import projection
 from vietmer_core.sequence import MaskedSequence
 
 
@@ -24,8 +25,8 @@ class LateFusion(nn.Module):
     def __init__(self, *, text_dim: int, audio_dim: int, dim: int, dropout: float) -> None:
         super().__init__()
         self.output_dims: tuple[int, ...] = (dim, dim)
-        self.text_projection = nn.Sequential(nn.Linear(text_dim, dim), nn.LayerNorm(dim), nn.Dropout(dropout))
-        self.audio_projection = nn.Sequential(nn.Linear(audio_dim, dim), nn.LayerNorm(dim), nn.Dropout(dropout))
+        self.text_projection = projection(text_dim, dim, dropout=dropout)
+        self.audio_projection = projection(audio_dim, dim, dropout=dropout)
 
     def forward(self, *, text: MaskedSequence, audio: MaskedSequence) -> tuple[MaskedSequence, ...]:
         """`(batch, tokens, text_dim)`, `(batch, frames, audio_dim)` → `(batch, tokens, dim)`, `(batch, frames, dim)`.

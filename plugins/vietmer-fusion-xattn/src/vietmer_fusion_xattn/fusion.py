@@ -5,9 +5,11 @@ from typing import final
 
 from torch import nn
 
+from vietmer_core.nn.cross_attention import CrossAttentionBlock
 from vietmer_core.nn.packing import concatenate_in_time
+from vietmer_core.nn.projection import projection
 from vietmer_core.sequence import MaskedSequence
-from vietmer_fusion_xattn.blocks import CrossAttentionBlock, ReferenceBlock
+from vietmer_fusion_xattn.blocks import ReferenceBlock
 
 
 @final
@@ -29,8 +31,8 @@ class CrossAttentionFusion(nn.Module):
     ) -> None:
         super().__init__()
         self.output_dims: tuple[int, ...] = (dim,)
-        self.text_projection = nn.Sequential(nn.Linear(text_dim, dim), nn.LayerNorm(dim))
-        self.audio_projection = nn.Sequential(nn.Linear(audio_dim, dim), nn.LayerNorm(dim))
+        self.text_projection = projection(text_dim, dim)
+        self.audio_projection = projection(audio_dim, dim)
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, *, text: MaskedSequence, audio: MaskedSequence) -> tuple[MaskedSequence, ...]:

@@ -57,7 +57,8 @@ class CrossAttentionFusionParams(BaseModel):
 
 def build(params: CrossAttentionFusionParams, *, text_dim: int, audio_dim: int) -> "Fusion":
     """Make `fusion: xattn`."""
-    from vietmer_fusion_xattn.blocks import CrossAttentionBlock, ReferenceBlock
+    from vietmer_core.nn.cross_attention import CrossAttentionBlock
+    from vietmer_fusion_xattn.blocks import ReferenceBlock
     from vietmer_fusion_xattn.fusion import CrossAttentionFusion
 
     dim, num_heads, dropout = params.dim, params.num_heads, params.dropout

@@ -3,31 +3,29 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from vietmer_core.components import Component, Role
+from vietmer_core.data.batch_params import BatchLimits
 from vietmer_core.hooks import hookimpl
 
 if TYPE_CHECKING:
     from vietmer_core.protocols import Sampler, UtteranceSizes
 
 
-class UniformSamplerParams(BaseModel):
+class UniformSamplerParams(BatchLimits):
     """Parameters of `sampler: uniform`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["uniform"] = "uniform"
-    batch_size: int = Field(default=8, ge=1)
-    drop_last: bool = False
+    drop_last: bool = Field(default=False, description="Leave the last batch out if it is not full.")
 
 
 def build(params: UniformSamplerParams, *, sizes: "UtteranceSizes", seed: int) -> "Sampler":
     """Make `sampler: uniform`."""
+    from vietmer_core.data.batching import row_limits
     from vietmer_sampler_uniform.sampler import UniformSampler
 
-    return UniformSampler(
-        num_utterances=len(sizes), batch_size=params.batch_size, drop_last=params.drop_last, seed=seed
-    )
+    return UniformSampler(rows=row_limits(sizes, params), drop_last=params.drop_last, seed=seed)
 
 
 @hookimpl

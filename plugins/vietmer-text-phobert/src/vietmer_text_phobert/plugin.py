@@ -8,8 +8,7 @@ from pydantic import Field
 
 from vietmer_core.components import Component, Role
 from vietmer_core.hooks import hookimpl
-from vietmer_core.pretrained.params import PretrainedParams
-from vietmer_core.text.params import TranscriptParams
+from vietmer_core.pretrained.params import PretrainedTextParams
 
 if TYPE_CHECKING:
     from vietmer_core.protocols import Encoder, TextFrontend
@@ -27,7 +26,7 @@ TINY: Final = Path(__file__).parent / "tiny"
 """The configuration of a tiny network and its tokenizer, for tests; no weights."""
 
 
-class PhobertParams(PretrainedParams, TranscriptParams):
+class PhobertParams(PretrainedTextParams):
     """Parameters of `text: phobert`."""
 
     kind: Literal["phobert"] = "phobert"

@@ -9,8 +9,8 @@ from pydantic import Field
 from vietmer_core.components import Component, Role
 from vietmer_core.hooks import hookimpl
 from vietmer_core.pretrained.licences import UNKNOWN
-from vietmer_core.pretrained.params import PretrainedParams
-from vietmer_core.text.params import SegmenterName, TranscriptParams
+from vietmer_core.pretrained.params import PretrainedTextParams
+from vietmer_core.text.params import SegmenterName
 
 if TYPE_CHECKING:
     from vietmer_core.protocols import Encoder, TextFrontend
@@ -24,7 +24,7 @@ TINY: Final = Path(__file__).parent / "tiny"
 """The configuration of a tiny network and its tokenizer, for tests; no weights."""
 
 
-class VidebertaParams(PretrainedParams, TranscriptParams):
+class VidebertaParams(PretrainedTextParams):
     """Parameters of `text: videberta`."""
 
     kind: Literal["videberta"] = "videberta"

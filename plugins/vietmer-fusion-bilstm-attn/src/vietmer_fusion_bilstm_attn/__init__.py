@@ -1,0 +1,1 @@
+"""BiLSTM and cross-attention fusion of transcript and speech for VietMER."""

@@ -1,0 +1,1 @@
+"""Temporal CNN, BiLSTM and cross-attention fusion of transcript and speech for VietMER."""

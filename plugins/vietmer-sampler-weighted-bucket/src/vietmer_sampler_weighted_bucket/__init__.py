@@ -1,0 +1,1 @@
+"""Draws weighted by class, in batches of like length, for VietMER."""

@@ -1,0 +1,355 @@
+"""Training from the feature cache: the losses of training without it, each utterance encoded once, no damage used."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+import torch
+import yaml
+
+from vietmer_core.data.audio import read_segment
+from vietmer_core.errors import AssemblyError, CacheError, DataError
+from vietmer_core.evaluation.predictions import read_rows
+from vietmer_core.hooks import hookimpl
+from vietmer_core.inference.evaluating import evaluate_run
+from vietmer_core.inference.prediction import predict_manifest, predict_utterance
+from vietmer_core.inference.trained_run import TrainedRun
+from vietmer_core.model import EmotionModel
+from vietmer_core.records import CacheRecord, RunRecord
+from vietmer_core.spec_loading import load_spec
+from vietmer_core.training.run_folder import RunFolder
+from vietmer_core.training.runs import resume_run, start_run
+
+WINDOWS = {"window_seconds": 0.4, "overlap_seconds": 0.1}
+CANONICAL = "shapes.training=canonical"
+
+
+class Watcher:
+    """An observer that keeps what it is told of the cache."""
+
+    def __init__(self) -> None:
+        self.told: list[CacheRecord] = []
+
+    @hookimpl
+    def fill_cache(self, progress: CacheRecord) -> None:
+        self.told.append(progress)
+
+    @property
+    def first(self) -> dict[str, CacheRecord]:
+        return {record.split: record for record in reversed(self.told)}
+
+    @property
+    def encoded(self) -> int:
+        """Utterances computed."""
+        last = {record.split: record.num_done for record in self.told}
+        return sum(last.values())
+
+
+@pytest.fixture
+def spec_path(workplace: Path, whisper: Path) -> Path:
+    path = workplace / "spec.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    audio = {"kind": "whisper", "checkpoint": f"./{whisper.name}", **WINDOWS}
+    document |= {"audio": audio, "cache": "./cache"}
+    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def encodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Rows that went through a frozen encoder, pass by pass."""
+    seen: list[int] = []
+    original = EmotionModel.encode
+
+    def counting(self: EmotionModel, modality: Any, features: Any) -> Any:
+        if self.has_states(modality):
+            seen.append(int((features.lengths > 0).sum()))
+        return original(self, modality, features)
+
+    monkeypatch.setattr(EmotionModel, "encode", counting)
+    return seen
+
+
+def train(path: Path, *overrides: str, observers: Any = ()) -> RunFolder:
+    folder, _ = start_run(load_spec([path], overrides), root=path.parent / "runs", observers=observers)
+    return folder
+
+
+def losses(folder: RunFolder) -> list[float]:
+    rows = [json.loads(line) for line in folder.metrics_path.read_text(encoding="utf-8").splitlines()]
+    return [row["loss"] for row in rows if row["record"] == "step"]
+
+
+def trained(folder: RunFolder) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(folder.last_checkpoint, weights_only=True)["model"]
+    return state
+
+
+def shards(path: Path) -> list[Path]:
+    return sorted((path.parent / "cache").glob("*/*.safetensors"))
+
+
+@pytest.mark.parametrize("layers", ["last", 1, "weighted_sum"])
+@pytest.mark.parametrize("normalised", [False, True])
+def test_losses_and_weights_are_the_same_to_the_bit(spec_path: Path, layers: Any, normalised: bool) -> None:
+    settings = CANONICAL, f"audio.layers={layers}", f"audio.normalise_layers={str(normalised).lower()}"
+    without = train(spec_path, "cache=null", *settings)
+    filling, filled = train(spec_path, *settings), train(spec_path, *settings)
+    assert losses(without) == losses(filling) == losses(filled)
+    expected = trained(without)
+    for folder in (filling, filled):
+        assert all(torch.equal(expected[name], value) for name, value in trained(folder).items())
+    predictions = [read_rows(folder.predictions_path("valid")) for folder in (without, filled)]
+    assert predictions[0] == predictions[1]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("fp32", 1e-6), ("fp16", 1e-3), ("bf16", 1e-2)])
+def test_a_narrower_dtype_and_padded_passes_differ_within_a_tolerance(
+    spec_path: Path, dtype: str, tolerance: float
+) -> None:
+    without, cached = train(spec_path, "cache=null"), train(spec_path, f"cache.dtype={dtype}")
+    apart = abs(losses(without)[0] - losses(cached)[0])  # the first step: later ones start from other weights
+    assert apart < tolerance
+    if dtype != "fp32":
+        assert apart > 0, "the cache was not used"
+
+
+def test_each_utterance_is_encoded_once_for_all_cells(spec_path: Path, encodings: list[int]) -> None:
+    watcher = Watcher()
+    train(spec_path, observers=[watcher])
+    assert sum(encodings) == 18 == watcher.encoded
+    assert watcher.first["train"].num_missing == 12
+    assert watcher.first["train"].num_bytes > 0
+    encodings.clear()
+    again = Watcher()
+    for change in ("seed=9", "pooler=mean", "fusion=late", "training.learning_rate=0.1", "audio.normalise_layers=true"):
+        folder = train(spec_path, change, "training.epochs=1", observers=[again])
+    assert encodings == []
+    assert again.encoded == 0
+    evaluate_run(TrainedRun.load(folder.path), "test", report=again.fill_cache)
+    assert sum(encodings) == 6, "the test split, which no run had read"
+
+
+def test_another_layer_or_checkpoint_has_states_of_its_own(
+    spec_path: Path, encodings: list[int], save_whisper: Callable[..., Path]
+) -> None:
+    train(spec_path, "training.epochs=1")
+    for change in ("audio.layers=1", "audio.window_seconds=0.3"):
+        encodings.clear()
+        train(spec_path, change, "training.epochs=1")
+        assert sum(encodings) == 18, change
+    encodings.clear()
+    shutil.rmtree(spec_path.parent / "whisper")
+    save_whisper(spec_path.parent / "whisper", seed=1)
+    train(spec_path, "training.epochs=1")
+    assert sum(encodings) == 18, "the files have other weights under the same name"
+
+
+def test_the_same_bytes_elsewhere_have_the_same_states(spec_path: Path, encodings: list[int]) -> None:
+    train(spec_path, "training.epochs=1")
+    encodings.clear()
+    (spec_path.parent / "corpus").rename(spec_path.parent / "elsewhere")
+    splits = [f"data.{split}=elsewhere/{split}.jsonl" for split in ("train", "valid", "test")]
+    train(spec_path, *splits, "training.epochs=1")
+    assert encodings == []
+
+
+def test_other_audio_under_the_same_name_is_encoded(spec_path: Path, encodings: list[int]) -> None:
+    train(spec_path, "training.epochs=1")
+    encodings.clear()
+    path = spec_path.parent / "corpus" / "audio" / "train_03.wav"
+    samples = read_segment(path, start=None, end=None, channel="mono", sampling_rate=16_000)
+    soundfile.write(path, samples[::-1], 16_000)
+    train(spec_path, "training.epochs=1")
+    assert sum(encodings) == 1
+
+
+def test_a_damaged_entry_is_computed_again_and_not_believed(spec_path: Path, encodings: list[int]) -> None:
+    expected = losses(train(spec_path))
+    shard = max(shards(spec_path), key=lambda path: path.stat().st_size)
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 0x40
+    shard.write_bytes(content)
+    encodings.clear()
+    watcher = Watcher()
+    assert losses(train(spec_path, observers=[watcher])) == expected
+    assert sum(encodings) == 1
+    assert sum(record.num_damaged for record in watcher.first.values()) == 1
+
+
+class DamageAtStart:
+    """An observer that damages every shard when training starts."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @hookimpl
+    def start_run(self, run: RunRecord) -> None:
+        del run
+        for shard in shards(self._path):
+            size = shard.stat().st_size
+            with shard.open("r+b") as file:
+                file.seek(size // 3)
+                file.write(b"\xff" * (size // 2))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_damage_during_training_stops_it_with_a_sentence_and_it_resumes(spec_path: Path, workers: int) -> None:
+    settings = (f"loader.workers={workers}", "loader.start_method=fork")
+    expected = trained(train(spec_path, *settings))
+    with pytest.raises(CacheError, match="damaged") as caught:
+        train(spec_path, *settings, observers=[DamageAtStart(spec_path)])
+    assert "\n" not in str(caught.value)
+    last = max((spec_path.parent / "runs").iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+    if not RunFolder(last).last_checkpoint.is_file():
+        return  # the very first batch was damaged: nothing was computed yet
+    resumed, finish = resume_run(last)
+    assert finish.outcome == "finished"
+    assert all(torch.equal(expected[name], value) for name, value in trained(resumed).items())
+
+
+def test_rows_without_audio_or_text_train_from_the_cache(spec_path: Path) -> None:
+    path = spec_path.parent / "corpus" / "train.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows[0]["wav_path"] = rows[0]["start"] = rows[0]["end"] = None
+    rows[1]["transcript"] = None
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert losses(train(spec_path, CANONICAL)) == losses(train(spec_path, CANONICAL, "cache=null"))
+
+
+def test_prediction_needs_no_cache(spec_path: Path) -> None:
+    folder = train(spec_path)
+    before = evaluate_run(TrainedRun.load(folder.path), "test").predictions.probabilities
+    shutil.rmtree(spec_path.parent / "cache")
+    run = TrainedRun.load(folder.path)
+    sources = [spec_path.parent / "corpus" / "test.jsonl"]
+    from vietmer_core.data.manifest import ManifestSource
+
+    rows = list(predict_manifest(run, [ManifestSource(path=path) for path in sources]))
+    assert not (spec_path.parent / "cache").exists()
+    found = [list(row["probabilities"].values()) for row in rows]
+    assert found == before.tolist(), "fp32 states hold every bit"
+    row = json.loads(sources[0].read_text(encoding="utf-8").splitlines()[0])
+    alone = predict_utterance(
+        run, wav_path=sources[0].parent / row["wav_path"], transcript=row["transcript"], start=0.0, end=row["end"]
+    )
+    assert list(alone.probabilities.values()) == found[0]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("audio.freeze=false", "`freeze: false`"),
+        ("audio.train_layers=1", "`train_layers: 1`"),
+        ("audio.lora={rank: 2}", "`lora`"),
+        ("audio=fourier2vec", "no frozen part"),
+        ("audio.spec_augment={}", "`cache` and `audio: whisper` contradict each other: `spec_augment`"),
+    ],
+)
+def test_what_changes_states_contradicts_the_cache(spec_path: Path, override: str, said: str) -> None:
+    with pytest.raises(AssemblyError) as caught:
+        train(spec_path, override)
+    assert said in str(caught.value)
+    assert "`cache`" in str(caught.value)
+    assert not (spec_path.parent / "runs").exists()
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_encoded(
+    spec_path: Path, encodings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vietmer_core.features import filling
+
+    monkeypatch.setattr(filling, "free_bytes", lambda _root: 2**20)
+    with pytest.raises(CacheError, match=r"must be free .* only 1\.0 MiB are\. .*`cache\.dtype: fp16`"):
+        train(spec_path)
+    assert encodings == []
+
+
+def test_a_corrupt_recording_is_named_and_what_was_encoded_is_kept(
+    spec_path: Path, encodings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vietmer_core.features import filling
+
+    monkeypatch.setattr(filling, "AT_ONCE", 2)
+    path = spec_path.parent / "corpus" / "audio" / "train_00.wav"
+    original = path.read_bytes()
+    path.write_bytes(b"no audio")
+    with pytest.raises(DataError, match=r"train\.jsonl:1: .*train_00\.wav"):
+        train(spec_path)
+    path.write_bytes(original)
+    before = sum(encodings)
+    assert before > 0
+    encodings.clear()
+    train(spec_path)
+    assert sum(encodings) == 18 - before
+
+
+KILLED = """
+import os, signal, sys
+from vietmer_core.hooks import hookimpl
+from vietmer_core.features import filling
+from vietmer_core.spec_loading import load_spec
+from vietmer_core.training.runs import start_run
+from pathlib import Path
+
+filling.AT_ONCE = 2
+
+class Killer:
+    @hookimpl
+    def fill_cache(self, progress):
+        if progress.num_done >= int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+start_run(load_spec([Path(sys.argv[1])], []), root=Path("runs"), observers=[Killer()])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
+def test_a_filling_that_is_killed_goes_on_where_it_was(spec_path: Path, encodings: list[int]) -> None:
+    expected = losses(train(spec_path, "cache=null", CANONICAL))
+    command = [sys.executable, "-c", KILLED, str(spec_path), "6"]
+    done = subprocess.run(command, cwd=spec_path.parent, env=dict(os.environ), capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    encodings.clear()
+    assert losses(train(spec_path, CANONICAL)) == expected
+    assert 0 < sum(encodings) <= 18
+
+
+TOGETHER = """
+import sys
+from pathlib import Path
+from vietmer_core.hooks import hookimpl
+from vietmer_core.spec_loading import load_spec
+from vietmer_core.training.runs import start_run
+
+class Counting:
+    done = {}
+    @hookimpl
+    def fill_cache(self, progress):
+        self.done[progress.split] = progress.num_done
+
+start_run(load_spec([Path(sys.argv[1])], [f"name={sys.argv[2]}"]), root=Path("runs"), observers=[Counting()])
+print(sum(Counting.done.values()))
+"""
+
+
+@pytest.mark.slow
+def test_two_runs_that_start_together_encode_each_utterance_once(spec_path: Path) -> None:
+    command = [sys.executable, "-c", TOGETHER, str(spec_path)]
+    started = [
+        subprocess.Popen([*command, name], cwd=spec_path.parent, stdout=subprocess.PIPE, text=True)
+        for name in ("first", "second")
+    ]
+    encoded = [int(process.communicate(timeout=120)[0].split()[-1]) for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    assert sum(encoded) == 18
+    folders = [RunFolder(next((spec_path.parent / "runs").glob(f"{name}-*"))) for name in ("first", "second")]
+    assert losses(folders[0]) == losses(folders[1])

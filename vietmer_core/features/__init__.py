@@ -1,0 +1,1 @@
+"""The states of frozen encoders, computed once an utterance and read from the feature cache."""

@@ -1,0 +1,135 @@
+"""What decides the states of a frozen encoder, and the content that decides those of one utterance."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import torch
+from pydantic import BaseModel
+from torch import nn
+
+from vietmer_core.assembly import part_seed
+from vietmer_core.catalogue import Catalogue
+from vietmer_core.components import Modality, Role
+from vietmer_core.data.utterance import Utterance
+from vietmer_core.errors import DataError
+from vietmer_core.files import file_sha256
+from vietmer_core.pretrained.params import PretrainedParams
+from vietmer_core.shapes import PassRows
+from vietmer_core.spec import ExperimentSpec
+from vietmer_core.text.abbreviations import ABBREVIATIONS_VERSION
+from vietmer_core.training.weights import pretrained_records
+
+NOT_IN_STATES: Final = frozenset(
+    {"checkpoint", "revision", "freeze", "train_layers", "lora", "unfreeze", "gradient_checkpointing"}
+    | {"normalise_layers"}
+)
+"""Fields of `PretrainedParams` that do not change the states: the files' sums stand for the checkpoint, and a frozen
+encoder trains nothing."""
+COMPUTED_BY: Final = ("vietmer-core", "torch", "torchaudio", "transformers", "soxr", "soundfile", "sentencepiece")
+
+
+def space_identity(
+    spec: ExperimentSpec,
+    catalogue: Catalogue,
+    modality: Modality,
+    encoder: nn.Module,
+    *,
+    device: torch.device,
+    rows: PassRows,
+) -> dict[str, Any]:
+    """All that decides what a frozen encoder computes of an utterance, to the last bit, as plain JSON values.
+
+    Parameters of the encoder and its frontend, the SHA-256 of the files of its weights (of the weights themselves where
+    they are random), the versions of what computes, the device, the number of threads and the rows of a pass.
+    """
+    params: BaseModel = getattr(spec, modality.value)
+    origin = catalogue.origin(Role(modality), spec.kind(modality.value))
+    records = pretrained_records(encoder)
+    return {
+        "role": modality.value,
+        "kind": spec.kind(modality.value),
+        "checkpoint": getattr(params, "checkpoint", None),
+        "distribution": f"{origin.distribution} {origin.version}",
+        "params": _params(params),
+        "weights": {name: dict(record.files) for name, record in records.items()},
+        "random_weights": _random_weights(spec, modality, encoder),
+        "transcripts": _transcripts(params) if modality is Modality.TEXT else {},
+        "versions": {package: _version(package) for package in COMPUTED_BY},
+        "device": platform.machine() if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "threads": torch.get_num_threads(),
+        "rows": {"frames": rows.frames, "tokens": rows.tokens, "most": rows.most},
+    }
+
+
+def _params(params: BaseModel) -> dict[str, Any]:
+    """Parameters as JSON without what does not change the states, in parts of them too."""
+    left_out = NOT_IN_STATES if isinstance(params, PretrainedParams) else frozenset[str]()
+    dumped = params.model_dump(mode="json")
+    found: dict[str, Any] = {}
+    for name in sorted(set(type(params).model_fields) - left_out):
+        value = getattr(params, name)
+        found[name] = _params(value) if isinstance(value, BaseModel) else dumped[name]
+    return found
+
+
+def _random_weights(spec: ExperimentSpec, modality: Modality, encoder: nn.Module) -> str | None:
+    """SHA-256 of the encoder's weights where any of them is not from a file."""
+    records = pretrained_records(encoder).values()
+    if records and all(record.weights == "pretrained" for record in records):
+        # A checkpoint may lack tensors, which are then drawn from the seed.
+        backbones = [part for part in encoder.modules() if hasattr(part, "names_not_in_checkpoint")]
+        if not any(part.names_not_in_checkpoint for part in backbones):
+            return None
+        return f"drawn from seed {part_seed(spec.seed, modality.value)}"
+    digest = hashlib.sha256()
+    for name, value in sorted(encoder.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _transcripts(params: BaseModel) -> dict[str, Any]:
+    segmenter = getattr(params, "segmenter", "none")
+    return {
+        "segmenter": None if segmenter == "none" else f"{segmenter} {_version(segmenter)}",
+        "abbreviations": ABBREVIATIONS_VERSION if getattr(params, "read_abbreviations", False) else None,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def utterance_key(utterance: Utterance, modality: Modality, *, channel: str | int) -> str:
+    """64 hexadecimal digits for what an encoder hears or reads of an utterance; "" where the modality is absent.
+
+    The bytes of the recording, the span and the channel decide; where the file lies does not.
+
+    Raises:
+        DataError: if the recording cannot be read.
+    """
+    if modality is Modality.TEXT:
+        return _digest({"transcript": utterance.transcript}) if utterance.has_text else ""
+    if utterance.wav_path is None:
+        return ""
+    from pathlib import Path
+
+    try:
+        content = file_sha256(Path(utterance.wav_path))
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(
+            f"{utterance.place}: audio file `{utterance.wav_path}` cannot be read: {reason}. Check `wav_path`."
+        ) from None
+    return _digest({"audio": content, "start": utterance.start, "end": utterance.end, "channel": channel})
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
