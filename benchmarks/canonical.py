@@ -1,10 +1,12 @@
 """Predicting a split in padded batches, one by one and at canonical shapes: speed, and what neighbours change.
 
     nox -s bench -- canonical MANIFEST --checkpoint FOLDER [--utterances N] [--repeats N] [--threads N ...]
+                                 [--frames N ...]
 
 MANIFEST is a split with audio and transcripts, FOLDER holds the weights of a Whisper. The model is whole: `whisper`,
 frozen, and `syllable`, fusion `xattn`, pooler `attn`, at their default sizes. Utterances are prepared beforehand, so
-that the forward passes alone are timed. Prints two Markdown tables:
+that the forward passes alone are timed. A pass of many rows is filled by utterances of the same edges only: with few
+utterances most of its rows are dummies, so a small N is no measure of it. Prints two Markdown tables:
 
 1. Utterances a second, and the largest difference of an utterance's probabilities between six batchings of the same
    utterances: batches of 1, 3, 8 and 16 of like length, 16 in random order, 16 with the longest beside the shortest.
@@ -14,6 +16,7 @@ that the forward passes alone are timed. Prints two Markdown tables:
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -40,8 +43,6 @@ from vietmer_core.sequence import MaskedSequence
 from vietmer_core.spec import ExperimentSpec, LoaderSpec, ShapesSpec
 from vietmer_core.spec_fields import CATALOGUE_KEY
 
-BUDGETS: Final = (400, 1600, 6400)
-"""Frames, and tokens, of a canonical pass."""
 SPEED: Final = "16, like length"
 """The batching that is timed: the one of a prediction."""
 DTYPES: Final[Mapping[str, torch.dtype]] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -146,16 +147,18 @@ class Bench:
         found = predict_split(self.model, loader, num_classes=self.num_classes, device=CPU, passes=way.passes)
         return found.probabilities
 
-    def difference(self, way: Way) -> float:
-        """The largest one between batchings."""
-        found = np.stack([self.probabilities(way, batching) for batching in self.batchings])
-        return float((found.max(axis=0) - found.min(axis=0)).max())  # of (batchings, utterances, classes)
-
-    def seconds(self, way: Way) -> float:
-        """Of one prediction."""
-        begin = time.perf_counter()
-        self.probabilities(way, SPEED)
-        return time.perf_counter() - begin
+    def measured(self, ways: Sequence[Way], *, repeats: int) -> tuple[list[list[float]], list[float]]:
+        """Seconds of a prediction, repeat by repeat for each way; for each way, the largest difference of batchings."""
+        found = [[self.probabilities(way, batching) for batching in self.batchings] for way in ways]
+        seconds = []
+        for _ in range(repeats):
+            begins = [time.perf_counter()]
+            for place, way in enumerate(ways):
+                found[place].append(self.probabilities(way, SPEED))
+                begins.append(time.perf_counter())
+            seconds.append([end - begin for begin, end in itertools.pairwise(begins)])
+        stacks = [np.stack(several) for several in found]  # (predictions, utterances, classes) each
+        return seconds, [float((stack.max(axis=0) - stack.min(axis=0)).max()) for stack in stacks]
 
 
 def spec_of(manifest: Path, checkpoint: Path) -> ExperimentSpec:
@@ -185,8 +188,8 @@ def bench_of(spec: ExperimentSpec, manifest: Path, frontends: Frontends, *, utte
     return Bench(model=model, dataset=dataset, batchings=found, num_classes=len(spec.labels))
 
 
-def ways_of(model: EmotionModel, frontends: Frontends) -> list[Way]:
-    """The way that others are compared to comes first."""
+def ways_of(model: EmotionModel, frontends: Frontends, *, budgets: Sequence[int]) -> list[Way]:
+    """The way that others are compared to comes first; `budgets` are frames, and tokens, of a canonical pass."""
 
     def canonical(title: str, shapes: ShapesSpec) -> Way:
         return Way(title=title, passes=canonical_passes(model, frontends, shapes, device=CPU))
@@ -197,7 +200,7 @@ def ways_of(model: EmotionModel, frontends: Frontends) -> list[Way]:
         canonical("canonical, one row", ShapesSpec(frames_per_pass=1, tokens_per_pass=1)),
         *(
             canonical(f"canonical, {budget} frames", ShapesSpec(frames_per_pass=budget, tokens_per_pass=budget))
-            for budget in BUDGETS
+            for budget in budgets
         ),
     ]
 
@@ -220,8 +223,7 @@ def print_speed(bench: Bench, ways: Sequence[Way], *, repeats: int, threads: Seq
         torch.set_num_threads(number)
         for name, dtype in DTYPES.items():
             with autocast(dtype):
-                apart = [bench.difference(way) for way in ways]  # this warms up, too
-                turns = [[bench.seconds(way) for way in ways] for _ in range(repeats)]
+                turns, apart = bench.measured(ways, repeats=repeats)
             for place, way in enumerate(ways):
                 rates = [count / turn[place] for turn in turns]
                 ratios = [turn[0] / turn[place] for turn in turns]
@@ -246,12 +248,13 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--frames", type=int, nargs="*", default=[400, 1600, 6400], help="budgets of canonical passes")
     given = parser.parse_args()
     torch.set_num_threads(given.threads[0])
     spec = spec_of(given.manifest.absolute(), given.checkpoint)
     frontends = build_frontends(spec, installed_catalogue())
     bench = bench_of(spec, given.manifest, frontends, utterances=given.utterances)
-    ways = ways_of(bench.model, frontends)
+    ways = ways_of(bench.model, frontends, budgets=given.frames)
     print_speed(bench, ways, repeats=given.repeats, threads=given.threads)
     print_passes(bench, ways)
 

@@ -44,7 +44,7 @@ M_MMAP_THRESHOLD: Final = -3
 TOGETHER: Final = 8
 """Audio frames for each token where both grow."""
 MOST_TOGETHER: Final = 8000
-"""Audio frames at most there: training at 16,000 takes a minute and 8 GiB."""
+"""Audio frames at most there: training at 16,000 takes 40 s and 8 GiB."""
 WIDTHS: Final = (50, 100, 250, 500, 1000)
 """Padded frames of the batches that the recurrent layers read."""
 FORMS: Final[Mapping[str, Mapping[str, Any]]] = {

@@ -8,29 +8,23 @@ regrouped by the edges of both.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, final
 
 import attrs
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vietmer_core.batch import Batch, Stage
 from vietmer_core.components import Modality
 from vietmer_core.frontends import Frontends
 from vietmer_core.model import EmotionModel
+from vietmer_core.pass_rows import pass_rows, shared_rows
 from vietmer_core.sequence import MaskedSequence
 from vietmer_core.shapes import FrontendEdges, PassRows, audio_edge, text_edge
 from vietmer_core.spec import ShapesSpec
 
 MODALITIES: Final = (Modality.TEXT, Modality.AUDIO)
-FRAMES_PER_PASS: Final = {"cpu": 1, "cuda": 8192}
-"""Padded frames of 20 ms in a pass, by device. On a CPU a pass has one row: one utterance fills the cores, and dummy
-rows would be waste."""
-TOKENS_PER_PASS: Final = {"cpu": 1, "cuda": 2048}
-MOST_ROWS: Final = 64
-ALIGNMENT: Final = 16
-"""Bytes. Where the rows of a matrix do not begin at multiples of it, a row's place decides which kernel it meets."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -86,17 +80,59 @@ class CanonicalPasses:
         model: Runs in the mode and on the device that it is in; bits are promised in eval mode inside
             `torch.inference_mode`, at one number of threads, on one machine.
         audio_edges: Edges of the audio frontend; None where the model hears nothing, or only what is encoded already.
-        rows: How many rows a pass has; always 1 where a linear layer of the model reads a width that is no multiple of
-            16 bytes.
+        rows: How many rows a pass has. On a CPU always 1 where a width of what runs is no multiple of 32, or the number
+            of threads is no power of two: there the place of a row would change bits.
     """
 
     def __init__(self, model: EmotionModel, *, audio_edges: FrontendEdges | None, rows: PassRows) -> None:
         self._model = model
         self._audio_edges = audio_edges
-        self._rows = rows if _is_aligned(model) else attrs.evolve(rows, most=1)
+        self._rows = shared_rows(rows, model, device=self._device)
+        self._encoder_rows = {
+            modality: shared_rows(rows, encoder, device=self._device)
+            for modality in MODALITIES
+            if (encoder := model.encoder(modality)) is not None
+        }
+        self._real = self._computed = 0
+
+    def encoder_rows(self, modality: Modality) -> PassRows:
+        """The rows of the passes of an encoder."""
+        return self._encoder_rows[modality]
+
+    @property
+    def padding_efficiency(self) -> float:
+        """Real ÷ computed frames of the last `logits`, dummy rows included: audio where there is any, else text."""
+        return self._real / self._computed if self._computed else 1.0
+
+    @property
+    def is_row_by_row(self) -> bool:
+        """Whether every pass has one row, so that nothing is gained by planning many utterances together."""
+        return all(
+            rows.most == 1 or rows.at(frames=1, tokens=1) == 1 for rows in (self._rows, *self._encoder_rows.values())
+        )
+
+    def num_bytes(self, batch: Batch) -> int:
+        """Memory that what the encoders give of a batch takes, bytes: what `logits` holds at a time."""
+        total = 0
+        for modality in MODALITIES:
+            encoder: Any = self._model.encoder(modality)
+            sequence, stage = batch.modality(modality)
+            if encoder is None:
+                continue
+            is_given = stage is not Stage.FEATURES
+            lengths = sequence.lengths if is_given else encoder.output_lengths(sequence.lengths)
+            dim = encoder.states_dim if self._model.has_states(modality) else encoder.output_dim
+            total += 4 * int(lengths.sum()) * int(dim)
+        return total
 
     def logits(self, batches: Sequence[Batch]) -> Tensor:
         """Logits `(utterances, classes)` of the utterances of all batches, in their order."""
+        self._real = self._computed = 0
+        if self.is_row_by_row:  # one utterance in memory at a time
+            return torch.cat([self._planned([one]) for batch in batches for one in _single(batch)])
+        return self._planned(batches)
+
+    def _planned(self, batches: Sequence[Batch]) -> Tensor:
         encoded = {
             modality: self.encoded(modality, [row for batch in batches for row in rows_of(batch, modality)])
             for modality in MODALITIES
@@ -117,35 +153,43 @@ class CanonicalPasses:
 
     def encoded(self, modality: Modality, rows: Sequence[Row]) -> list[Row]:
         """Features through the encoder, up to its states where it has a frozen part; what is encoded stays as it is."""
+        done = dict(self.encoding(modality, rows))
+        return [done[place] for place in range(len(rows))]
+
+    def encoding(self, modality: Modality, rows: Sequence[Row]) -> Iterator[tuple[int, Row]]:
+        """`encoded`, pass by pass: the place of a row and the row, so that not all need be held at once."""
         if self._model.encoder(modality) is None:
             nothing = torch.zeros((0, 0), device=self._device)
-            return [Row(features=nothing, draw=row.draw, stage=Stage.FRAMES) for row in rows]
+            yield from (
+                (place, Row(features=nothing, draw=row.draw, stage=Stage.FRAMES)) for place, row in enumerate(rows)
+            )
+            return
         edge_of = self._text_edge if modality is Modality.TEXT else self._audio_edge
-        return self._through(modality, rows, edge_of=edge_of)
+        yield from self._through(modality, rows, edge_of=edge_of)
 
     def _through(
         self, modality: Modality, rows: Sequence[Row], *, edge_of: Callable[[int], tuple[int, int]]
-    ) -> list[Row]:
-        done = {place: row for place, row in enumerate(rows) if row.stage is not Stage.FEATURES}
+    ) -> Iterator[tuple[int, Row]]:
         groups: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
         absent: list[int] = []
         for place, row in enumerate(rows):
-            if place in done:
+            if row.stage is not Stage.FEATURES:
+                yield place, row
                 continue
             width, size = edge_of(len(row.features))
             (groups[width, size] if width else absent).append(place)
         for (width, size), places in sorted(groups.items()):
-            num_rows = self._rows.at(**({"frames": 0, "tokens": size} if modality is Modality.TEXT else _frames(size)))
+            frames, tokens = (0, size) if modality is Modality.TEXT else (size, 0)
+            num_rows = self._encoder_rows[modality].at(frames=frames, tokens=tokens)
             for part in _parts(places, num_rows):
                 given = stacked([rows[p] for p in part], width=width, num_rows=num_rows, device=self._device)
                 sequence, stage = self._model.encode(modality, given)
                 lengths = sequence.lengths[: len(part)].tolist()
                 for index, (place, length) in enumerate(zip(part, lengths, strict=True)):
                     features = sequence.features[index, :length]  # (time, dim)
-                    done[place] = Row(features=features, draw=rows[place].draw, stage=stage)
+                    yield place, Row(features=features, draw=rows[place].draw, stage=stage)
         for place in absent:
-            done[place] = self._absent(modality, rows[place])
-        return [done[place] for place in range(len(rows))]
+            yield place, self._absent(modality, rows[place])
 
     def _pass(
         self,
@@ -167,6 +211,9 @@ class CanonicalPasses:
             text_stage=text[0].stage,
             audio_stage=audio[0].stage,
         )
+        heard = audio if any(len(row.features) for row in audio) else text
+        self._real += sum(len(row.features) for row in heard)
+        self._computed += num_rows * widths[1 if heard is audio else 0]
         logits: Tensor = self._model(batch)
         return logits
 
@@ -194,13 +241,25 @@ class CanonicalPasses:
         return next(self._model.parameters()).device
 
 
-def _is_aligned(model: nn.Module) -> bool:
-    layers = [part for part in model.modules() if isinstance(part, nn.Linear)]
-    return all(part.in_features * part.weight.element_size() % ALIGNMENT == 0 for part in layers)
+def _single(batch: Batch) -> Iterator[Batch]:
+    """The utterances of a batch as batches of their own."""
+    for index in range(len(batch)):
+        rows = slice(index, index + 1)
+        yield Batch(
+            text=_row(batch.text, index),
+            audio=_row(batch.audio, index),
+            labels=None,
+            indices=batch.indices[rows],
+            draws=None if batch.draws is None else batch.draws[rows],
+            text_stage=batch.text_stage,
+            audio_stage=batch.audio_stage,
+        )
 
 
-def _frames(size: int) -> dict[str, int]:
-    return {"frames": size, "tokens": 0}
+def _row(sequence: MaskedSequence, index: int) -> MaskedSequence:
+    rows = slice(index, index + 1)
+    draws = None if sequence.draws is None else sequence.draws[rows]
+    return MaskedSequence(features=sequence.features[rows], lengths=sequence.lengths[rows], draws=draws)
 
 
 def _draws(batch: Batch) -> list[Tensor | None]:
@@ -209,17 +268,6 @@ def _draws(batch: Batch) -> list[Tensor | None]:
 
 def _parts(places: Sequence[int], size: int) -> Iterable[Sequence[int]]:
     return (places[start : start + size] for start in range(0, len(places), size))
-
-
-def pass_rows(shapes: ShapesSpec, device: torch.device) -> PassRows:
-    """The rows of a spec's passes on a device."""
-    kind = "cpu" if device.type == "cpu" else "cuda"
-    frames, tokens = shapes.frames_per_pass, shapes.tokens_per_pass
-    return PassRows(
-        frames=FRAMES_PER_PASS[kind] if frames is None else frames,
-        tokens=TOKENS_PER_PASS[kind] if tokens is None else tokens,
-        most=MOST_ROWS,
-    )
 
 
 def canonical_passes(

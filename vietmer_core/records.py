@@ -14,6 +14,7 @@ class RunRecord:
     folder: Path
     name: str
     num_epochs: int
+    num_steps: int
     steps_per_epoch: int
     first_epoch: int
     first_step: int

@@ -115,4 +115,6 @@ class PassRows:
     def at(self, *, frames: int, tokens: int) -> int:
         """Rows of a pass at an audio edge, in frames of 20 ms, and a text edge; 0 is a modality that is not there."""
         fits = [budget // edge for budget, edge in ((self.frames, frames), (self.tokens, tokens)) if edge]
+        if not fits:
+            return 1
         return 2 ** (max(1, min([self.most, *fits])).bit_length() - 1)

@@ -162,6 +162,45 @@ def test_the_same_bytes_elsewhere_have_the_same_states(spec_path: Path, encoding
     assert encodings == []
 
 
+def test_a_copy_of_the_checkpoint_has_the_same_states(spec_path: Path, encodings: list[int]) -> None:
+    train(spec_path, "training.epochs=1")
+    encodings.clear()
+    shutil.copytree(spec_path.parent / "whisper", spec_path.parent / "copy")
+    train(spec_path, "audio.checkpoint=./copy", "training.epochs=1")
+    assert encodings == []
+
+
+def test_random_weights_have_the_same_states_after_training(spec_path: Path, encodings: list[int]) -> None:
+    folder = train(spec_path, "audio.weights=random", "audio.layers=weighted_sum", "training.epochs=1")
+    encodings.clear()
+    evaluate_run(TrainedRun.load(folder.path), "valid")
+    assert encodings == []
+
+
+def test_a_head_of_odd_width_takes_no_rows_from_the_encoder(spec_path: Path, encodings: list[int]) -> None:
+    rows = ("shapes.frames_per_pass=100000", "shapes.tokens_per_pass=100000")
+    train(spec_path, *rows, "training.epochs=1")
+    encodings.clear()
+    train(spec_path, *rows, "head.hidden_dims=[5]", "training.epochs=1")
+    assert encodings == []
+
+
+def test_a_run_whose_cache_is_gone_is_evaluated_and_continued_elsewhere(spec_path: Path, tmp_path: Path) -> None:
+    folder = train(spec_path, CANONICAL)
+    expected = evaluate_run(TrainedRun.load(folder.path), "test").predictions.probabilities
+    written = folder.spec_path.read_text(encoding="utf-8")
+    (tmp_path / "file").write_text("")
+    cache = str(spec_path.parent / "cache")
+    folder.spec_path.write_text(written.replace(cache, str(tmp_path / "file" / "cache")), encoding="utf-8")
+    with pytest.raises(CacheError, match="--cache"):
+        evaluate_run(TrainedRun.load(folder.path), "test")
+    for elsewhere in ("none", str(tmp_path / "other")):
+        found = evaluate_run(TrainedRun.load(folder.path), "test", cache=elsewhere).predictions.probabilities
+        assert (found == expected).all()
+        _, finish = resume_run(folder.path, cache=elsewhere)
+        assert finish.outcome == "finished"
+
+
 def test_other_audio_under_the_same_name_is_encoded(spec_path: Path, encodings: list[int]) -> None:
     train(spec_path, "training.epochs=1")
     encodings.clear()

@@ -15,19 +15,21 @@ from torch import Tensor, nn
 from vietmer_core.batch import Batch, absent_sequence
 from vietmer_core.canonical import CanonicalPasses
 from vietmer_core.catalogue import installed_catalogue
-from vietmer_core.components import Component, Role
+from vietmer_core.components import Component, Modality, Role
 from vietmer_core.model import EmotionModel
 from vietmer_core.nn.head import MLPHead
 from vietmer_core.nn.packing import concatenate_in_time
 from vietmer_core.nn.pooling import MeanPooler
 from vietmer_core.sequence import MaskedSequence, pad_rows
 from vietmer_core.shapes import FrontendEdges, PassRows, audio_edge
-from vietmer_core.testing.assembled import Assembled
-from vietmer_core.testing.candidates import AUDIO_DIM, TEXT_DIM, Candidate
+from vietmer_core.testing.assembled import STAND_IN_DIMS, Assembled
+from vietmer_core.testing.candidates import Candidate
 from vietmer_core.testing.subjects import Rows
 
 LENGTHS: Final = {"text": (4, 0, 9, 4, 17, 3), "audio": (21, 13, 0, 6, 30, 21)}
 """Rows of both modalities, of one alone, of the same edges and of others."""
+TEXT_DIM: Final = 32
+AUDIO_DIM: Final = 64
 ROWS: Final = {
     "one row": PassRows(frames=1, tokens=1, most=1),
     "four rows": PassRows(frames=10**6, tokens=10**6, most=4),
@@ -42,20 +44,45 @@ def frozen(component: Component) -> Candidate:
     return Candidate(component=component, params=params)
 
 
+WIDE: Final = {"dim": 32, "hidden_dim": 32, "hidden_dims": [32]}
+"""Widths at which several rows may share a pass on a CPU."""
+
+
+def wide(component: Component, **params: Any) -> Candidate:
+    """With the widths at which rows may share a pass."""
+    widths = {name: value for name, value in WIDE.items() if name in component.params.model_fields}
+    validated = component.params.model_validate({"kind": component.kind, **component.tiny, **widths, **params})
+    return Candidate(component=component, params=validated)
+
+
+GATED: Final = ("bilstm_attn", "cnn_bilstm_attn")
+
+
 def assemblies() -> dict[str, Assembled]:
     offered = [offer.component for offer in installed_catalogue().offered]
     made = {}
     for component in offered:
-        if component.role in (Role.TEXT, Role.AUDIO, Role.POOLER, Role.HEAD):
+        if component.role in (Role.TEXT, Role.AUDIO):
             made[f"{component.role}: {component.kind}"] = Assembled(parts={component.role: frozen(component)})
+    head = next(component for component in offered if component.role is Role.HEAD)
     for fusion in (component for component in offered if component.role is Role.FUSION):
         for pooler in (component for component in offered if component.role is Role.POOLER):
-            parts = {Role.FUSION: frozen(fusion), Role.POOLER: frozen(pooler)}
+            parts = {Role.FUSION: wide(fusion), Role.POOLER: wide(pooler), Role.HEAD: wide(head)}
             made[f"fusion: {fusion.kind}, pooler: {pooler.kind}"] = Assembled(parts=parts)
+        if fusion.kind in GATED:
+            parts = {Role.FUSION: wide(fusion, merge="gate"), Role.HEAD: wide(head)}
+            made[f"fusion: {fusion.kind}, gate"] = Assembled(parts=parts)
     return made
 
 
 ASSEMBLIES: Final = assemblies()
+
+
+@pytest.fixture(autouse=True)
+def wide_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kit's own encoders at widths at which rows may share a pass."""
+    for modality, dim in ((Modality.TEXT, TEXT_DIM), (Modality.AUDIO, AUDIO_DIM)):
+        monkeypatch.setitem(STAND_IN_DIMS, modality, dim)
 
 
 def rows_of(assembled: Assembled) -> Rows:
@@ -118,9 +145,9 @@ class NeighbourlyFusion(nn.Module):
 
     def __init__(self, *, text_dim: int, audio_dim: int) -> None:
         super().__init__()
-        self.output_dims = (16,)
-        self.text = nn.Linear(text_dim, 16)
-        self.audio = nn.Linear(audio_dim, 16)
+        self.output_dims = (32,)
+        self.text = nn.Linear(text_dim, 32)
+        self.audio = nn.Linear(audio_dim, 32)
 
     def forward(self, *, text: MaskedSequence, audio: MaskedSequence) -> tuple[MaskedSequence, ...]:
         joined = concatenate_in_time(
@@ -132,8 +159,8 @@ class NeighbourlyFusion(nn.Module):
 
 def neighbourly(**parts: Any) -> EmotionModel:
     fusion = NeighbourlyFusion(text_dim=TEXT_DIM, audio_dim=AUDIO_DIM)
-    head = MLPHead(dim=16, num_classes=4, hidden_dims=[], dropout=0.0)
-    poolers = [MeanPooler(dim=16)]
+    head = MLPHead(dim=32, num_classes=4, hidden_dims=[], dropout=0.0)
+    poolers = [MeanPooler(dim=32)]
     return EmotionModel(text=parts["text"], audio=parts["audio"], fusion=fusion, poolers=poolers, head=head)
 
 
@@ -159,14 +186,18 @@ class Recording(nn.Module):
         return cast("Tensor", self.inner(states))
 
 
-@pytest.mark.parametrize(("audio_dim", "num_rows"), [(AUDIO_DIM, 4), (AUDIO_DIM + 1, 1)])
-def test_a_width_that_is_not_aligned_has_passes_of_one_row(audio_dim: int, num_rows: int) -> None:
-    assembled = Assembled(parts={})
+@pytest.mark.parametrize(("width", "threads", "num_rows"), [(64, 1, 4), (64, 2, 4), (64, 3, 1), (48, 1, 1), (7, 1, 1)])
+def test_several_rows_share_a_pass_only_where_no_place_changes_bits(
+    width: int, threads: int, num_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assembled = ASSEMBLIES["fusion: late, pooler: mean"]
     model = cast("EmotionModel", assembled.subject().make())
     seen = Recording(AUDIO_DIM)
     cast("Any", model.audio).project = seen
-    model.head = nn.Sequential(model.head, nn.Linear(4, 4), nn.Linear(4, audio_dim), nn.Linear(audio_dim, 4))
-    passes = CanonicalPasses(model.eval(), audio_edges=edges_of(assembled), rows=ROWS["four rows"])
+    cast("Any", model.audio).other = nn.Linear(width, 32)
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "get_num_threads", lambda: threads)
+        passes = CanonicalPasses(model.eval(), audio_edges=edges_of(assembled), rows=ROWS["four rows"])
     with torch.inference_mode():
         passes.logits([batch_of(rows_of(assembled), range(6))])
     assert {shape[0] for shape in seen.shapes if shape[1]} == {num_rows}

@@ -17,6 +17,7 @@ def shown(*, terminal: bool) -> str:
         folder=Path("runs/x"),
         name="hotline",
         num_epochs=2,
+        num_steps=4,
         steps_per_epoch=2,
         first_epoch=0,
         first_step=0,

@@ -47,7 +47,7 @@ def free_bytes(root: Path) -> int:
     try:
         return shutil.disk_usage(_nearest(root)).free
     except OSError as error:
-        raise CacheError(f"{root}: {error.strerror or error}. Name another `cache.folder`.") from None
+        raise CacheError(f"{root}: {error.strerror or error}. Name another `cache.folder`, or `--cache`.") from None
 
 
 def make_folder(root: Path) -> None:
@@ -96,7 +96,8 @@ def cannot_write(path: Path, error: OSError, *, kept: str = "", dtype: Dtype | N
     """
     said = f"{path}: the feature cache cannot be written: {error.strerror or error}."
     if error.errno not in _FULL:
-        return CacheError(" ".join(part for part in (said, kept, "Name a `cache.folder` that you may write.") if part))
+        remedy = "Name a `cache.folder` that you may write; for a run that is there already, `--cache FOLDER`."
+        return CacheError(" ".join(part for part in (said, kept, remedy) if part))
     try:
         free = f"{format_bytes(free_bytes(path))} are free there."
     except CacheError:

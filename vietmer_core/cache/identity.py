@@ -28,7 +28,8 @@ class SpaceIdentity:
         kind: Kind of the encoder.
         dim: Width of the features.
         dtype: That they are stored in.
-        fields: Checkpoint, hashes, parameters, versions: whatever the caller tells apart, as JSON.
+        fields: Hashes, parameters, versions: whatever the caller tells apart, as JSON.
+        shown: For a reader, such as the checkpoint's name; no part of the digest.
         created: When the space was made, ISO 8601; no part of the digest.
     """
 
@@ -36,6 +37,7 @@ class SpaceIdentity:
     dim: int = attrs.field(validator=attrs.validators.ge(1))
     dtype: Dtype = attrs.field(validator=attrs.validators.in_(STORAGE))
     fields: Mapping[str, Any]
+    shown: Mapping[str, Any] = attrs.field(factory=dict)
     created: str = attrs.field(factory=lambda: datetime.now().astimezone().isoformat(timespec="seconds"))
 
     @property
@@ -51,7 +53,9 @@ class SpaceIdentity:
         return f"{re.sub(r'[^a-z0-9_.]', '_', self.kind.lower())}-{self.digest[:_DIGITS]}"
 
     def look_up(self, name: str) -> Any:
-        """A field, which may stand inside `params`; None where there is none."""
+        """What is shown under a name, or a field, which may stand inside `params`; None where there is none."""
+        if name in self.shown:
+            return self.shown[name]
         params = self.fields.get("params")
         return self.fields.get(name, params.get(name) if isinstance(params, Mapping) else None)
 
@@ -62,6 +66,7 @@ class SpaceIdentity:
             OSError: if it cannot be written.
         """
         document = {"format": FORMAT, **self._content(), "digest": self.digest, "created": self.created}
+        document |= {"shown": dict(self.shown)} if self.shown else {}
         text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
         write_whole(folder / SPACE_FILE, [text.encode()])
 
@@ -82,6 +87,7 @@ def read_identity(folder: Path) -> SpaceIdentity | None:
             dim=document["dim"],
             dtype=document["dtype"],
             fields=document["identity"],
+            shown=document.get("shown", {}),
             created=document["created"],
         )
         return found if found.digest == document["digest"] and found.folder == folder.name else None

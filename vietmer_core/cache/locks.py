@@ -32,6 +32,11 @@ class HeldLock:
         self.descriptor: Final = descriptor
         _HELD.add(self)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it is open in this process."""
+        return self._close.alive
+
     def release(self) -> None:
         """Give it up; closing alone would leave it to a child that was forked meanwhile."""
         if self._close.alive:

@@ -46,7 +46,16 @@ class FeatureSpace:
         self._index: Contents | None = None
 
     @classmethod
-    def open(cls, root: Path, identity: Mapping[str, Any], *, kind: str, dim: int, dtype: Dtype) -> Self:
+    def open(
+        cls,
+        root: Path,
+        identity: Mapping[str, Any],
+        *,
+        kind: str,
+        dim: int,
+        dtype: Dtype,
+        shown: Mapping[str, Any] | None = None,
+    ) -> Self:
         """The space of an encoder, made where it is absent.
 
         Args:
@@ -55,13 +64,14 @@ class FeatureSpace:
             kind: Kind of the encoder.
             dim: Width of the features.
             dtype: To store them in.
+            shown: What `vietmer cache info` shows beside, as JSON; it does not tell spaces apart.
 
         Raises:
             CacheError: if the folder cannot be made or read, or holds something else.
         """
         make_folder(root)
         fields = json.loads(json.dumps(dict(identity), allow_nan=False))
-        described = SpaceIdentity(kind=kind, dim=dim, dtype=dtype, fields=fields)
+        described = SpaceIdentity(kind=kind, dim=dim, dtype=dtype, fields=fields, shown=dict(shown or {}))
         mark = make_space(root, described)
         return cls(root / described.folder, described, mark=mark)
 
@@ -236,7 +246,7 @@ class FeatureSpace:
         )
 
     def _touch(self) -> None:
-        if self._mark is not None:
+        if self._mark is not None and self._mark.is_held:  # a forked child holds none: its number may be a stranger's
             with contextlib.suppress(OSError):
                 os.utime(self._mark.descriptor)
 

@@ -106,14 +106,19 @@ class Writer:
         """
         if not self._waiting:
             return
-        entries, self._waiting, self._num_bytes = list(self._waiting.values()), {}, 0
         try:
-            self._contents.add(self._target.write(entries))
+            self._contents.add(self._target.write(list(self._waiting.values())))
         except OSError as error:
+            self._forget()
             kept = f"It keeps {count(len(self._contents), 'utterance')}."
             raise cannot_write(self._target.folder, error, kept=kept, dtype=self._target.dtype) from None
         except DamageError as error:
+            self._forget()
             raise CacheError(f"{error} just after it was written. Check the disk.") from None
+        self._forget()  # not before: Ctrl-C in the middle leaves them to be written on leaving
+
+    def _forget(self) -> None:
+        self._waiting, self._num_bytes = {}, 0
 
     def _is_due(self) -> bool:
         full = self._num_bytes >= SHARD_BYTES or len(self._waiting) >= SHARD_ENTRIES

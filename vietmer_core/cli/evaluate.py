@@ -1,11 +1,12 @@
 """`vietmer evaluate`: the scores of a run on a split."""
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vietmer_core.cli.options import AsJson, Device, RunPath
+from vietmer_core.cli.options import AsJson, CacheOption, Device, RunPath
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +22,7 @@ def evaluate(
         str | None, typer.Option(help="`test`, `valid` or `train`; test where the spec names one, else valid.")
     ] = None,
     device: Device = None,
+    cache: CacheOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a run's best weights: accuracy, macro-F1 with its interval, a table by class, the confusion matrix."""
@@ -34,9 +36,8 @@ def evaluate(
     trained = TrainedRun.load(run, device=device)
     chosen = split or ("test" if trained.spec.data.test is not None else "valid")
     console = Console(stderr=True)
-    with utterance_bar(console, f"{chosen} split") as bar:
-        report = CacheDisplay(console).fill_cache
-        evaluation = evaluate_run(trained, chosen, on_batch=bar.advance, report=report)
+    with utterance_bar(console, f"{chosen} split") as bar, closing(CacheDisplay(console)) as display:
+        evaluation = evaluate_run(trained, chosen, on_batch=bar.advance, report=display.fill_cache, cache=cache)
     folder = trained.folder.evaluation_path(chosen)
     draw_confusion(evaluation.scores, folder / "confusion.png", title=f"{trained.spec.name}: {chosen}")
     if as_json:

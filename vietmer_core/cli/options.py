@@ -19,6 +19,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 Device = Annotated[
     Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where to compute; the run's own setting by default.")
 ]
+CacheOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cache", metavar="FOLDER", help="Another folder for the feature cache, or `none`; the run's own by default."
+    ),
+]
 ChannelOption = Annotated[
     str | None,
     typer.Option("--channel", help="`mono`, `mix` or a channel number from 0; the run's own setting by default."),

@@ -26,6 +26,12 @@ class CacheDisplay:
         self._task: TaskID | None = None
         self._told: tuple[str, str, str] | None = None
 
+    def close(self) -> None:
+        """Take the count away, so that an error is written on a line of its own."""
+        if self._progress is not None:
+            self._progress.stop()
+        self._progress = self._task = None
+
     @hookimpl
     def fill_cache(self, progress: CacheRecord) -> None:
         """Show one record."""
@@ -43,8 +49,7 @@ class CacheDisplay:
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=progress.num_done, total=progress.num_missing)
             if progress.num_done >= progress.num_missing:
-                self._progress.stop()
-                self._progress = self._task = None
+                self.close()
 
 
 def _cache_line(record: CacheRecord) -> str:
@@ -86,11 +91,16 @@ class TrainingDisplay:
         """Show what the feature cache lacks, and how far it is filled."""
         self._cache.fill_cache(progress)
 
+    def close(self) -> None:
+        """Take everything away, whatever has happened."""
+        self._cache.close()
+        self._progress.stop()
+
     @hookimpl
     def start_run(self, run: RunRecord) -> None:
         """Show the bar."""
         self._monitor = run.monitor
-        total = run.num_epochs * run.steps_per_epoch
+        total = run.num_steps
         self._progress.start()
         self._task = self._progress.add_task(
             run.name, total=total, completed=run.first_step, loss=0.0, valid=f"valid {run.monitor} –"

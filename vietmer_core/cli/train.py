@@ -1,11 +1,12 @@
 """`vietmer train`: from a spec to a run folder."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vietmer_core.cli.options import DEFAULT_RUNS, Overrides, RunsRoot
+from vietmer_core.cli.options import DEFAULT_RUNS, CacheOption, Overrides, RunsRoot
 from vietmer_core.errors import EXIT_INTERRUPTED
 
 
@@ -19,6 +20,7 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Continue a run where it stopped, instead of starting one.")
     ] = None,
+    cache: CacheOption = None,
     check: Annotated[
         bool, typer.Option("--check", help="Check the spec, print it resolved, and train nothing.")
     ] = False,
@@ -29,8 +31,10 @@ def train(
     if resume is not None:
         if overrides or check or runs != DEFAULT_RUNS:
             raise typer.BadParameter("`--set`, `--check` and `--runs` belong to a new run, not to one that continues.")
-        _resume(resume)
+        _resume(resume, cache)
         return
+    if cache is not None:
+        raise typer.BadParameter("`--cache` belongs to a run that continues; a new one takes `--set cache=FOLDER`.")
     from vietmer_core.spec_loading import load_spec
 
     spec = load_spec(specs or [], overrides)
@@ -44,17 +48,21 @@ def train(
     from vietmer_core.cli.progress import TrainingDisplay
     from vietmer_core.training.runs import start_run
 
-    folder, finish = start_run(spec, root=runs, observers=[TrainingDisplay(Console(stderr=True))])
+    display = TrainingDisplay(Console(stderr=True))
+    with closing(display):
+        folder, finish = start_run(spec, root=runs, observers=[display])
     _report(folder.path, finish.outcome)
 
 
-def _resume(path: Path) -> None:
+def _resume(path: Path, cache: str | None) -> None:
     from rich.console import Console
 
     from vietmer_core.cli.progress import TrainingDisplay
     from vietmer_core.training.runs import resume_run
 
-    folder, finish = resume_run(path, observers=[TrainingDisplay(Console(stderr=True))])
+    display = TrainingDisplay(Console(stderr=True))
+    with closing(display):
+        folder, finish = resume_run(path, observers=[display], cache=cache)
     _report(folder.path, finish.outcome)
 
 

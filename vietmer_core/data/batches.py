@@ -50,6 +50,10 @@ class EpochBatches:
         """Batches of the whole epoch for this process, consumed ones included."""
         return len(self._all())
 
+    def total(self, epochs: int) -> int:
+        """Batches of the first `epochs` epochs for this process; epochs of a sampler may differ by a few."""
+        return sum(len(self._sampler.batches(epoch)) // self._world_size for epoch in range(epochs))
+
     @property
     def epoch(self) -> int:
         """The epoch, from 0."""

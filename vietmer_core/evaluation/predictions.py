@@ -17,11 +17,15 @@ from vietmer_core.data.loader import Fault, iterate, raise_fault
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.errors import RunError
 from vietmer_core.files import write_atomically
+from vietmer_core.memory import memory_told
 from vietmer_core.model import EmotionModel
 
 UNKNOWN: Final = -1
 GATHERED: Final = 128
-"""Utterances, at least, whose canonical passes are planned together."""
+"""Utterances, about, whose canonical passes of several rows are planned together."""
+GATHERED_BYTES: Final = 512 * 2**20
+"""What their encoded frames take at most, about."""
+REMEDY: Final = "Lower `shapes.frames_per_pass`, or leave the longest recordings out."
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -70,8 +74,10 @@ def predict_split(
     try:
         with torch.inference_mode():
             batches = iterate(loader, on_fault=on_fault, on_cut=cut.update, on_padded=added.update)
-            for group in ([batch] for batch in batches) if passes is None else _gathered(batches):
-                logits = model(group[0].to(device)) if passes is None else passes.logits(group)  # (utterances, classes)
+            for group in _gathered(batches, passes):
+                with memory_told(REMEDY, what=f"{sum(map(len, group))} utterances"):
+                    # (utterances, classes)
+                    logits = model(group[0].to(device)) if passes is None else passes.logits(group)
                 probabilities.append(logits.double().softmax(dim=-1).cpu().numpy())
                 for batch in group:
                     indices.append(batch.indices.numpy())
@@ -90,14 +96,17 @@ def predict_split(
     )
 
 
-def _gathered(batches: Iterator[Batch]) -> Iterator[list[Batch]]:
-    """Batches together, so that passes of many rows find utterances of the same edges."""
+def _gathered(batches: Iterator[Batch], passes: CanonicalPasses | None) -> Iterator[list[Batch]]:
+    """Batches together where passes have several rows, so that they find utterances of the same edges."""
     group: list[Batch] = []
+    held = 0
     for batch in batches:
         group.append(batch)
-        if sum(map(len, group)) >= GATHERED:
+        held += 0 if passes is None else passes.num_bytes(batch)
+        is_full = sum(map(len, group)) >= GATHERED or held >= GATHERED_BYTES
+        if passes is None or passes.is_row_by_row or is_full:
             yield group
-            group = []
+            group, held = [], 0
     if group:
         yield group
 

@@ -1,6 +1,7 @@
 """Filling the feature cache: each utterance of a split goes once through each frozen encoder, at canonical shapes."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, cast
 
 import attrs
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from vietmer_core.cache.dtypes import size_of
 from vietmer_core.cache.folder import cache_folder, free_bytes
 from vietmer_core.cache.space import FeatureSpace
-from vietmer_core.canonical import CanonicalPasses, canonical_passes, pass_rows, rows_of
+from vietmer_core.canonical import CanonicalPasses, canonical_passes, rows_of
 from vietmer_core.catalogue import Catalogue
 from vietmer_core.components import Modality
 from vietmer_core.data.dataset import UtteranceDataset
@@ -22,16 +23,19 @@ from vietmer_core.features.identity import space_identity, utterance_key
 from vietmer_core.features.states import SplitStates
 from vietmer_core.files import in_mib
 from vietmer_core.frontends import Frontends
+from vietmer_core.memory import memory_told
 from vietmer_core.model import EmotionModel
 from vietmer_core.pretrained.backbone import backbones
 from vietmer_core.protocols import AudioFrontend, CacheableEncoder
 from vietmer_core.records import CacheRecord
-from vietmer_core.spec import ExperimentSpec, reads
+from vietmer_core.spec import CacheSpec, ExperimentSpec, reads
 
 AT_ONCE: Final = 32
 """Utterances that the loader prepares together."""
 TOKENS_PER_WORD: Final = 1.5
 """A guess, for the size that is told before anything is computed."""
+REMEDY: Final = "Set `audio.window_seconds` or `loader.workers` lower, or leave the longest recordings out."
+"""For a want of memory."""
 SPARE_BYTES: Final = 64 * 2**20
 """Left free on the disk."""
 
@@ -94,20 +98,19 @@ class FeatureCache:
         space = self.spaces[modality]
         with space.filling(on_wait=lambda holder: self.report(attrs.evolve(record, waits_for=holder))) as writer:
             missing = space.missing(filter(None, keys))  # others may have filled it meanwhile
+            if not missing:
+                return
             rows = _positions(keys, missing)
             record = attrs.evolve(record, num_kept=record.num_utterances - len(missing))
             self._require_room(space, self._size(manifest, modality, rows))
-            done = 0
-            for positions, states in self._encoded(manifest, modality, rows):
-                for row, one in zip(positions, states, strict=True):
-                    writer.put(keys[row], one.float().cpu().numpy())  # rounded there to what is stored
-                done += len(positions)
+            for done, (position, states) in enumerate(self._encoded(manifest, modality, rows), start=1):
+                writer.put(keys[position], states.float().cpu().numpy())  # rounded there to what is stored
                 self.report(attrs.evolve(record, num_done=done))
 
     def _encoded(
         self, manifest: Manifest, modality: Modality, rows: NDArray[np.int64]
-    ) -> Iterator[tuple[list[int], list[torch.Tensor]]]:
-        """Positions and their states `(frames, dim)`, batch by batch, the longest first."""
+    ) -> Iterator[tuple[int, torch.Tensor]]:
+        """A position and its states `(frames, dim)`, one by one, the longest first."""
         read = Frontends(**{m.value: getattr(self.frontends, m.value) if m is modality else None for m in Modality})
         channel = self.spec.data.channel
         dataset = UtteranceDataset(manifest, frontends=read, labels=None, channel=channel, allows_nothing=True)
@@ -119,9 +122,14 @@ class FeatureCache:
         self.model.eval()
         try:
             for batch in iterate(loader):
-                with torch.inference_mode():
-                    found = self.passes.encoded(modality, rows_of(batch, modality))
-                yield batch.indices.tolist(), [row.features for row in found]
+                positions = batch.indices.tolist()
+                encoding = self.passes.encoding(modality, rows_of(batch, modality))
+                while True:
+                    with torch.inference_mode(), memory_told(REMEDY, what="encoding an utterance"):
+                        found = next(encoding, None)
+                    if found is None:
+                        break
+                    yield positions[found[0]], found[1].features
         finally:
             self.model.train(was_training)
 
@@ -140,12 +148,21 @@ class FeatureCache:
     @staticmethod
     def _require_room(space: FeatureSpace, num_bytes: int) -> None:
         free = free_bytes(space.path)
-        if num_bytes + SPARE_BYTES > free:
+        wanted = num_bytes + SPARE_BYTES
+        if wanted > free:
             raise CacheError(
-                f"cache folder `{space.path}`: about {in_mib(num_bytes)} must be free for the states that are still to "
-                f"be computed, but only {in_mib(free)} are. Free some space, set `cache.dtype: fp16`, or name another "
-                "`cache.folder`."
+                f"cache folder `{space.path}`: about {in_mib(wanted)} must be free for the states that are still to be "
+                f"computed and some room beside, but only {in_mib(free)} are. Free some space, set "
+                "`cache.dtype: fp16`, or name another `cache.folder`."
             )
+
+
+def with_cache(spec: ExperimentSpec, folder: str | None) -> ExperimentSpec:
+    """The spec with its feature cache in another folder, or without one (`none`); as it is where `folder` is None."""
+    if folder is None:
+        return spec
+    moved = CacheSpec(folder=Path(folder), dtype=spec.cache.dtype if spec.cache else "fp32")
+    return spec.model_copy(update={"cache": None if folder == "none" else moved})
 
 
 def _positions(keys: Sequence[str], chosen: Sequence[str]) -> NDArray[np.int64]:
@@ -174,15 +191,29 @@ def open_feature_cache(
     if spec.cache is None:
         return None
     chosen = _frozen(spec, catalogue, model)
-    root, rows = cache_folder(spec.cache.folder), pass_rows(spec.shapes, device)
+    root = cache_folder(spec.cache.folder)
+    passes = canonical_passes(model, frontends, spec.shapes, device=device)
     spaces = {}
     for modality, encoder in chosen.items():
         module = model.encoder(modality)
         assert module is not None
-        identity = space_identity(spec, catalogue, modality, module, device=device, rows=rows)
-        kind = spec.kind(modality.value)
-        spaces[modality] = FeatureSpace.open(root, identity, kind=kind, dim=encoder.states_dim, dtype=spec.cache.dtype)
-    passes = canonical_passes(model, frontends, spec.shapes, device=device)
+        identity = space_identity(
+            spec,
+            catalogue,
+            modality,
+            module,
+            device=device,
+            rows=passes.encoder_rows(modality),
+            frontend=getattr(frontends, modality.value),
+        )
+        spaces[modality] = FeatureSpace.open(
+            root,
+            identity,
+            kind=spec.kind(modality.value),
+            dim=encoder.states_dim,
+            dtype=spec.cache.dtype,
+            shown={"checkpoint": getattr(getattr(spec, modality.value), "checkpoint", None)},
+        )
     return FeatureCache(spec=spec, model=model, frontends=frontends, passes=passes, spaces=spaces, report=report)
 
 

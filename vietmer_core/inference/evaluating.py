@@ -14,7 +14,7 @@ from vietmer_core.errors import RunError
 from vietmer_core.evaluation.intervals import Interval, clustered_interval, fast_macro_f1
 from vietmer_core.evaluation.metrics import Scores, score
 from vietmer_core.evaluation.predictions import Predictions, predict_split, prediction_rows, write_rows
-from vietmer_core.features.filling import open_feature_cache
+from vietmer_core.features.filling import open_feature_cache, with_cache
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.records import CacheRecord
 from vietmer_core.training.experiment import split_loader
@@ -50,10 +50,12 @@ def evaluate_run(
     *,
     on_batch: Callable[[int], None] = lambda _: None,
     report: Callable[[CacheRecord], None] = lambda _: None,
+    cache: str | None = None,
 ) -> Evaluation:
     """Predict and score a split with the best weights of a run; writes predictions and scores into its folder.
 
-    A run that was trained from the feature cache is evaluated from it, too.
+    A run that was trained from the feature cache is evaluated from it, too; from another folder, or not at all
+    (`none`), where `cache` says so.
 
     Raises:
         RunError: if the spec of the run names no such split.
@@ -63,8 +65,10 @@ def evaluate_run(
         named = ", ".join(name for name, _ in run.spec.data.splits())
         raise RunError(f"{run.folder.path}: the run's spec has no split `{split}`; it has: {named}.")
     manifest = open_split(run.spec, split, run.catalogue)
-    cache = open_feature_cache(run.spec, run.catalogue, run.model, run.frontends, device=run.device, report=report)
-    states = None if cache is None else cache.states_of(manifest, split)
+    opened = open_feature_cache(
+        with_cache(run.spec, cache), run.catalogue, run.model, run.frontends, device=run.device, report=report
+    )
+    states = None if opened is None else opened.states_of(manifest, split)
     loader = split_loader(manifest, run.frontends, run.spec, device=run.device, states=states)
     labels = run.spec.labels
     found = predict_split(

@@ -10,7 +10,7 @@ ADAPTER_FILE: Final = "adapter_config.json"
 FILES: Final = ("*.json", "*.txt", "*.codes", "*.model", "README.md")
 """Configuration, tokenizer, frontend and model card."""
 READ_FILES: Final = (
-    *(CONFIG_FILE, "preprocessor_config.json", "tokenizer.json", "added_tokens.json"),
+    *(CONFIG_FILE, "preprocessor_config.json", "processor_config.json", "tokenizer.json", "added_tokens.json"),
     *("vocab.txt", "bpe.codes", "spm.model"),
 )
 """Beside the weights, those that decide what a model computes of an utterance."""

@@ -27,6 +27,7 @@ from vietmer_core.model import EmotionModel
 from vietmer_core.protocols import Loss, Sampler
 from vietmer_core.records import CacheRecord
 from vietmer_core.spec import ExperimentSpec
+from vietmer_core.training.steps import padding_efficiency
 from vietmer_core.training.weights import pinned
 
 EVALUATION_BATCH_SIZE = 16
@@ -84,10 +85,18 @@ class Experiment:
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits `(batch, classes)` of a batch of training, at the shapes that the spec asks for."""
-        if self.spec.shapes.training == "canonical":
+        if self._is_canonical:
             return self.passes.logits([batch])
         logits: Tensor = self.model(batch.to(self.device))
         return logits
+
+    def padding_efficiency(self, batch: Batch) -> float:
+        """Real ÷ computed frames of the pass, or the passes, of the batch that went through `forward` last."""
+        return self.passes.padding_efficiency if self._is_canonical else padding_efficiency(batch)
+
+    @property
+    def _is_canonical(self) -> bool:
+        return self.spec.shapes.training == "canonical"
 
     def train_loader(self) -> DataLoader[Any]:
         """The training split, in the order and from the position of `batches`."""

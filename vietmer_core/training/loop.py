@@ -21,7 +21,7 @@ from vietmer_core.training.interrupts import Interrupts
 from vietmer_core.training.observers import observing, tell
 from vietmer_core.training.optimisation import make_optimiser
 from vietmer_core.training.run_folder import RunFolder
-from vietmer_core.training.steps import StepOutcome, padding_efficiency, take_step
+from vietmer_core.training.steps import StepOutcome, take_step
 from vietmer_core.training.weights import load_model_state, model_state
 
 Outcome = Literal["finished", "stopped_early", "interrupted"]
@@ -53,8 +53,8 @@ class TrainingLoop:
         self._cut: dict[int, int] = {}
         self._padded: dict[int, int] = {}
         self._training = experiment.spec.training
-        total_steps = self._training.epochs * len(experiment.batches)
-        self._optimiser, self._schedule = make_optimiser(experiment.model, self._training, total_steps=total_steps)
+        self._num_steps = experiment.batches.total(self._training.epochs)
+        self._optimiser, self._schedule = make_optimiser(experiment.model, self._training, total_steps=self._num_steps)
         self._began = time.perf_counter()
         torch.manual_seed(part_seed(experiment.spec.seed, "training"))
         if state is not None:
@@ -112,7 +112,7 @@ class TrainingLoop:
             progress.step += 1
             progress.loss_sum += outcome.loss_sum
             progress.num_utterances += len(batch)
-            self._tell_step(outcome, len(batch), padding_efficiency(batch))
+            self._tell_step(outcome, len(batch), experiment.padding_efficiency(batch))
             if self._training.checkpoint_every and progress.step % self._training.checkpoint_every == 0:
                 self._save_periodic()
             if interrupts.is_requested and batches.consumed < len(batches):
@@ -206,6 +206,7 @@ class TrainingLoop:
             folder=self._folder.path,
             name=self._experiment.spec.name,
             num_epochs=self._training.epochs,
+            num_steps=self._num_steps,
             steps_per_epoch=len(self._experiment.batches),
             first_epoch=self._experiment.batches.epoch,
             first_step=self._progress.step,

@@ -6,6 +6,7 @@ from pathlib import Path
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.errors import RunError, SpecError
+from vietmer_core.features.filling import with_cache
 from vietmer_core.plugins import installed_plugins
 from vietmer_core.records import FinishRecord
 from vietmer_core.spec import ExperimentSpec
@@ -64,9 +65,19 @@ def start_run(
 
 
 def resume_run(
-    path: Path, *, observers: Sequence[object] = (), catalogue: Catalogue | None = None
+    path: Path,
+    *,
+    observers: Sequence[object] = (),
+    catalogue: Catalogue | None = None,
+    cache: str | None = None,
 ) -> tuple[RunFolder, FinishRecord]:
     """Continue a run from its last checkpoint, in the middle of an epoch where it stood there.
+
+    Args:
+        path: Its folder.
+        observers: Told of its steps.
+        catalogue: Where its components come from.
+        cache: Another folder for the feature cache, or `none`; in fp32 and at canonical shapes that changes no bit.
 
     Raises:
         RunError: if it has no checkpoint, or its data has changed since it began.
@@ -77,7 +88,7 @@ def resume_run(
         where = f"process {status.get('process')} on {status.get('host')}"
         raise RunError(f"{path}: the run is under way in {where}. If it is not, set `outcome` in its `status.json`.")
     state = load_checkpoint(folder.last_checkpoint)
-    experiment = _prepared(read_spec(folder), catalogue, observers)
+    experiment = _prepared(with_cache(read_spec(folder), cache), catalogue, observers)
     began_with = folder.read_json("provenance.json").get("data", {})
     changed = [name for name, found in _fingerprints(experiment).items() if began_with.get(name) not in (None, found)]
     if changed:

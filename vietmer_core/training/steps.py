@@ -12,7 +12,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vietmer_core.batch import Batch
-from vietmer_core.errors import NonFiniteError, RunError
+from vietmer_core.errors import NonFiniteError
+from vietmer_core.memory import memory_told
 from vietmer_core.protocols import Loss
 from vietmer_core.sequence import MaskedSequence
 
@@ -53,6 +54,11 @@ def _targets(batch: Batch, logits: Tensor) -> Tensor:
     return batch.labels.to(logits.device, non_blocking=True)
 
 
+def _size(batch: Batch) -> str:
+    frames, tokens = batch.audio.features.shape[1], batch.text.features.shape[1]
+    return f"{len(batch)} utterances of up to {frames} frames and {tokens} tokens"
+
+
 def take_step(
     batch: Batch,
     *,
@@ -78,18 +84,12 @@ def take_step(
     """
     began = time.perf_counter()
     optimiser.zero_grad(set_to_none=True)
-    try:
+    with memory_told("Lower `sampler.batch_size` or its budget.", what=f"a batch of {_size(batch)}"):
         logits = forward(batch)  # (batch, classes)
         losses = loss(logits, _targets(batch, logits))  # (batch,)
         if not bool(torch.isfinite(losses).all()):
             raise _not_finite("loss", batch.indices[~torch.isfinite(losses).cpu()].tolist())
         (losses.sum() / len(batch)).backward()  # type: ignore[no-untyped-call]  # torch does not type it
-    except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
-            raise
-        sizes = f"{len(batch)} utterances of up to {batch.audio.features.shape[1]} frames and "
-        sizes += f"{batch.text.features.shape[1]} tokens"
-        raise RunError(f"the memory does not suffice for a batch of {sizes}. Lower `sampler.batch_size`.") from error
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     norm = clip_grad_norm_(parameters, gradient_clip if gradient_clip is not None else math.inf)
     if not bool(torch.isfinite(norm)):

@@ -161,3 +161,42 @@ def test_the_holder_of_a_lock_that_says_nothing_is_another_process(tmp_path: Pat
     assert locks.read_holder(path) == "another process"
     path.write_text("[]", encoding="utf-8")
     assert locks.read_holder(path) == "another process"
+
+
+def test_a_forked_child_touches_no_file_of_its_own(root: Path, script: ModuleType, tmp_path: Path) -> None:
+    space: FeatureSpace = script.open_space(root)
+    mine = tmp_path / "mine"
+    mine.write_text("x")
+    os.utime(mine, (1, 1))
+    child = os.fork()
+    if not child:  # the lock's descriptor is closed here, and its number is given to the next file that is opened
+        try:
+            held = [mine.open() for _ in range(8)]
+            space.refresh()
+            os._exit(0 if held else 1)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert mine.stat().st_mtime == 1
+
+
+def test_an_interrupt_in_the_middle_of_a_write_loses_nothing(
+    root: Path, script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vietmer_core.cache.writer import Target
+
+    space: FeatureSpace = script.open_space(root)
+    original = Target.write
+    interrupts = iter([True])
+
+    def interrupted(self: Target, entries: object) -> object:
+        if next(interrupts, False):
+            raise KeyboardInterrupt
+        return original(self, entries)  # type: ignore[arg-type]  # passed on
+
+    monkeypatch.setattr(Target, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt), space.filling() as writer:  # noqa: PT012  # the flush is what is interrupted
+        for number in range(5):
+            writer.put(script.key_of(number), np.ones((2, space.dim), np.float32))
+        writer.flush()
+    assert len(space) == 5

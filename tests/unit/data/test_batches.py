@@ -97,3 +97,12 @@ def test_a_position_belongs_to_its_number_of_processes() -> None:
 def test_a_process_that_is_not_there_is_refused(rank: int, world_size: int) -> None:
     with pytest.raises(ValueError, match="`rank` must be from 0 to"):
         EpochBatches(Counting(9), rank=rank, world_size=world_size)
+
+
+def test_the_total_counts_every_epoch_as_it_is() -> None:
+    class Growing:
+        def batches(self, epoch: int) -> list[list[int]]:
+            return [[0]] * (4 + epoch)
+
+    assert EpochBatches(Growing()).total(3) == 4 + 5 + 6
+    assert EpochBatches(Growing(), rank=1, world_size=2).total(3) == 2 + 2 + 3

@@ -9,12 +9,13 @@ import pytest
 import soundfile
 import torch
 
-from vietmer_core.assembly import build_model
+from vietmer_core.assembly import build_frontends, build_model
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.components import Modality
 from vietmer_core.data.utterance import Utterance
 from vietmer_core.errors import DataError
 from vietmer_core.features.identity import space_identity, utterance_key
+from vietmer_core.pretrained.weights import READ_FILES
 from vietmer_core.shapes import PassRows
 from vietmer_core.spec import ExperimentSpec
 
@@ -92,7 +93,10 @@ def identity(spec: ExperimentSpec, *, rows: PassRows = ROWS) -> dict[str, Any]:
     catalogue = installed_catalogue()
     encoder = build_model(spec, catalogue).encoder(Modality.AUDIO)
     assert encoder is not None
-    return space_identity(spec, catalogue, Modality.AUDIO, encoder, device=torch.device("cpu"), rows=rows)
+    frontend = build_frontends(spec, catalogue).audio
+    return space_identity(
+        spec, catalogue, Modality.AUDIO, encoder, device=torch.device("cpu"), rows=rows, frontend=frontend
+    )
 
 
 def test_it_is_the_same_for_the_same_spec() -> None:
@@ -119,3 +123,35 @@ def test_rows_and_threads_change_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert identity(spec_of(), rows=PassRows(frames=64, tokens=1, most=4)) != before
     monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
     assert identity(spec_of()) != before
+
+
+def test_the_instructions_of_the_processor_change_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = identity(spec_of())
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "none")
+    assert identity(spec_of()) != before
+    monkeypatch.undo()
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    assert identity(spec_of()) != before
+
+
+def test_what_is_learned_behind_the_states_does_not_change_it() -> None:
+    spec = spec_of(layers="weighted_sum")
+    catalogue = installed_catalogue()
+    encoder: Any = build_model(spec, catalogue).encoder(Modality.AUDIO)
+
+    def found() -> dict[str, Any]:
+        cpu = torch.device("cpu")
+        return space_identity(spec, catalogue, Modality.AUDIO, encoder, device=cpu, rows=ROWS, frontend=None)
+
+    before = found()
+    with torch.no_grad():
+        encoder.mix.weights += 1.0
+    assert found() == before
+    with torch.no_grad():
+        next(encoder.backbone.parameters()).add_(1.0)
+    assert found() != before
+
+
+@pytest.mark.parametrize("name", ["preprocessor_config.json", "processor_config.json", "tokenizer.json"])
+def test_every_file_that_a_frontend_reads_is_in_the_record(name: str) -> None:
+    assert name in READ_FILES

@@ -11,15 +11,16 @@ from vietmer_audio_dual.patches import FlatPatches, PatchGrid
 from vietmer_audio_dual.vggish import Vggish
 from vietmer_core.pretrained.backbone import PretrainedBackbone
 
-PATCHES_AT_ONCE: Final = 8
-"""Patches embedded at a time where no gradient is kept, always as many: about 8 s of audio."""
+PATCHES_AT_ONCE: Final = 4
+"""Patches embedded at a time where no gradient is kept, always as many: about 4 s of audio. Fewer would read the
+weights of the linear layers, 290 MB, more often; more would waste more dummies on one utterance alone."""
 
 
 @final
 class VggishHalf(nn.Module):
     """Patches of the waveforms of a batch (`flat_patches`) → their embeddings, `(patches, dim)`.
 
-    Where VGGish keeps its weights, or gradients are off, it reads groups of 8 patches, the last one completed with
+    Where VGGish keeps its weights, or gradients are off, it reads groups of 4 patches, the last one completed with
     zeros: a long recording needs no more memory than a short one, and whatever patches stand in a batch, every kernel
     sees the same shape, so that neighbours do not change a bit of an embedding. With gradients all patches are read at
     once, and memory grows with the audio.
