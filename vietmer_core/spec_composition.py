@@ -70,11 +70,13 @@ def _ways(value: Any, steps: Steps) -> list[Steps]:
 
 
 def _spelt_out(value: Any, steps: Steps) -> Any:
-    """`pooler: mean` is short for `pooler: {kind: mean}`, and `train: a.jsonl` for `train: {path: a.jsonl}`."""
+    """`pooler: mean` is short for `{kind: mean}`, `train: x` for `{path: x}`, `cache: x` for `{folder: x}`."""
     if isinstance(value, str) and is_component(steps):
         return {"kind": value}
     if isinstance(value, str) and is_manifest(steps):
         return {"path": value}
+    if isinstance(value, str) and steps == ("cache",):
+        return {"folder": value}
     return value
 
 

@@ -76,6 +76,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh folder with the corpus and `spec.yaml`, the current one."""
     write_corpus(tmp_path / "corpus")
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump(tiny_spec(), allow_unicode=True), encoding="utf-8")
+    monkeypatch.setenv("VIETMER_CACHE", str(tmp_path / "default_cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

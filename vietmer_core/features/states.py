@@ -20,7 +20,7 @@ def as_tensor(array: NDArray[np.generic], dtype: Dtype) -> Tensor:
     if dtype == "fp32":
         return torch.from_numpy(array.copy())
     if dtype == "fp16":
-        return torch.from_numpy(array.astype(np.float32))
+        return torch.from_numpy(array.copy()).float()  # many times as fast as numpy's own conversion
     return torch.from_numpy((array.astype(np.uint32) << 16).view(np.float32))
 
 
