@@ -82,6 +82,13 @@ class LabelSmoothingParams(WeightedLossParams):
     kind: Literal["label_smoothing"] = "label_smoothing"
     epsilon: float = Field(default=0.05, ge=0, lt=1, strict=True)
 
+    def check_labels(self, labels: Sequence[str]) -> None:
+        """As `WeightedLossParams.check_labels`; `epsilon` must leave the label more than each other one, too."""
+        super().check_labels(labels)
+        most = (len(labels) - 1) / len(labels)
+        if self.epsilon >= most:
+            raise ValueError(f"`epsilon` must be below {most:g} with {len(labels)} labels, but is {self.epsilon:g}.")
+
 
 def build_first_frame_pooler(params: FirstFramePoolerParams, *, dim: int) -> "Pooler":  # noqa: ARG001  # the signature of its role
     """Make `pooler: cls`."""

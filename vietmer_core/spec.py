@@ -195,6 +195,17 @@ class ExperimentSpec(Strict):
             raise located(faults)
         return self
 
+    @model_validator(mode="after")
+    def _loss_fits_labels(self) -> "ExperimentSpec":
+        """A loss whose parameters have a `check_labels` is held to the label space."""
+        check = getattr(self.loss, "check_labels", None)
+        if check is not None:
+            try:
+                check(self.labels)
+            except ValueError as error:
+                raise located([(("loss",), str(error))]) from None
+        return self
+
     def kind(self, field: str) -> str:
         """The kind of a component entry; an empty string where the spec has none."""
         return str(getattr(getattr(self, field), "kind", ""))

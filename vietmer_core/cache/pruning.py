@@ -164,7 +164,7 @@ def _damaged_items(folder: Path) -> list[Item]:
     partly = {damage.shard for damage in found} - broken
     reasons = [
         f"{len(broken)} of its shards cannot be used" if broken else "",
-        f"{len(partly)} of its shards have damaged parts, whose good entries are kept" if partly else "",
+        f"damaged parts in {len(partly)} of its shards, whose good entries are kept" if partly else "",
     ]
     if not broken and not partly:
         return []

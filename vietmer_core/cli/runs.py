@@ -34,9 +34,9 @@ def list_runs(root: RunsRoot = DEFAULT_RUNS, as_json: AsJson = False) -> None:
         typer.echo(f"no runs in {root}")
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("run", "outcome", "epochs", "best on validation", "size")
+    table = Table(Column("run", overflow="fold"), "outcome", "epochs", "best on validation", "size")
     for folder, status in found:
         epochs = f"{status.get('epoch', 0)}/{status.get('epochs', '?')}"
         size = f"{_size(folder.path) / 2**20:.1f} MiB"

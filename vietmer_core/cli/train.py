@@ -1,6 +1,7 @@
 """`vietmer train`: from a spec to a run folder."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -49,9 +50,21 @@ def train(
     from vietmer_core.training.runs import start_run
 
     display = TrainingDisplay(Console(stderr=True))
-    with closing(display):
+    with closing(display), told_before_the_run():
         folder, finish = start_run(spec, root=runs, observers=[display])
     _report(folder.path, finish.outcome)
+
+
+@contextmanager
+def told_before_the_run() -> Iterator[None]:
+    """Ctrl-C before the first step, as while the feature cache is filled, is a line and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(
+            "interrupted; what the feature cache holds is kept, and the same command goes on from there", err=True
+        )
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _resume(path: Path, cache: str | None) -> None:
@@ -61,7 +74,7 @@ def _resume(path: Path, cache: str | None) -> None:
     from vietmer_core.training.runs import resume_run
 
     display = TrainingDisplay(Console(stderr=True))
-    with closing(display):
+    with closing(display), told_before_the_run():
         folder, finish = resume_run(path, observers=[display], cache=cache)
     _report(folder.path, finish.outcome)
 

@@ -1,7 +1,7 @@
 """Class weights, the same for every loss: their parameters, and the weight of each label. Torch-free."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -68,6 +68,15 @@ class WeightedLossParams(BaseModel):
             )
         return beta
 
+    def check_labels(self, labels: Sequence[str]) -> None:
+        """Hold the parameters to the label space of a spec, which calls this.
+
+        Raises:
+            ValueError: if weights are given, but not for just these labels.
+        """
+        if isinstance(self.class_weights, dict):
+            _require_the_labels(self.class_weights, labels)
+
 
 def label_weights(params: WeightedLossParams, class_counts: Mapping[str, int]) -> tuple[float, ...] | None:
     """The weight w of each label, in order, or None where all count alike.
@@ -94,7 +103,7 @@ def label_weights(params: WeightedLossParams, class_counts: Mapping[str, int]) -
     if chosen == "none":
         return None
     if isinstance(chosen, dict):
-        _require_the_labels(chosen, class_counts)
+        _require_the_labels(chosen, list(class_counts))
         raw = [chosen[label] for label in class_counts]
     else:
         _require_utterances(chosen, class_counts)
@@ -129,7 +138,7 @@ def _scaled(raw: list[float], counts: list[int]) -> tuple[float, ...]:
     return tuple(weight / mean for weight in relative)
 
 
-def _names(labels: list[str]) -> str:
+def _names(labels: Sequence[str]) -> str:
     return ", ".join(f"`{label}`" for label in labels)
 
 
@@ -142,9 +151,8 @@ def _require_utterances(mode: str, class_counts: Mapping[str, int]) -> None:
         )
 
 
-def _require_the_labels(given: Mapping[str, float], class_counts: Mapping[str, int]) -> None:
-    labels = list(class_counts)
-    strange = [label for label in given if label not in class_counts]
+def _require_the_labels(given: Mapping[str, float], labels: Sequence[str]) -> None:
+    strange = [label for label in given if label not in labels]
     if strange:
         near = get_close_matches(strange[0], labels, n=1)
         remedy = f" Did you mean `{near[0]}`?" if near else ""

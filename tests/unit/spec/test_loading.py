@@ -150,3 +150,31 @@ def test_reading_a_spec_leaves_torch_alone(valid: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ({"kind": "focal", "class_weights": {"angry": 1.0, "cross": 2.0}}, "cross"),
+        ({"kind": "cross_entropy", "class_weights": {"angry": 1.0}}, "sad"),
+        ({"kind": "label_smoothing", "epsilon": 0.5}, "below 0.5"),
+    ],
+)
+def test_a_loss_is_held_to_the_labels_before_anything_is_built(
+    tmp_path: Path, loss: dict[str, object], said: str
+) -> None:
+    document = {
+        "labels": ["angry", "sad"],
+        "data": {"train": "t.jsonl", "valid": "v.jsonl"},
+        "text": "syllable",
+        "fusion": "text_only",
+        "pooler": "mean",
+        "sampler": "uniform",
+        "loss": loss,
+    }
+    path = tmp_path / "spec.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        load_spec([path])
+    assert "loss" in str(caught.value)
+    assert said in str(caught.value)
