@@ -85,9 +85,12 @@ class LabelSmoothingParams(WeightedLossParams):
     def check_labels(self, labels: Sequence[str]) -> None:
         """As `WeightedLossParams.check_labels`; `epsilon` must leave the label more than each other one, too."""
         super().check_labels(labels)
-        most = (len(labels) - 1) / len(labels)
-        if self.epsilon >= most:
-            raise ValueError(f"`epsilon` must be below {most:g} with {len(labels)} labels, but is {self.epsilon:g}.")
+        limit = 1 - 1 / len(labels)
+        if self.epsilon >= limit:
+            raise ValueError(
+                f"`epsilon` must be below {limit:.4g} with {len(labels)} labels, where each would have the same share "
+                f"of the target, but is {self.epsilon:g} instead."
+            )
 
 
 def build_first_frame_pooler(params: FirstFramePoolerParams, *, dim: int) -> "Pooler":  # noqa: ARG001  # the signature of its role
@@ -154,12 +157,7 @@ def build_label_smoothing(params: LabelSmoothingParams, *, class_counts: Mapping
     """
     from vietmer_core.nn.losses import LabelSmoothingLoss
 
-    limit = 1 - 1 / len(class_counts)
-    if params.epsilon >= limit:
-        raise ValueError(
-            f"`epsilon` must be below {limit:.4g} with {len(class_counts)} labels, where each would have the same "
-            f"share of the target, but is {params.epsilon:g} instead."
-        )
+    params.check_labels(list(class_counts))
     return LabelSmoothingLoss(epsilon=params.epsilon, weights=label_weights(params, class_counts))
 
 

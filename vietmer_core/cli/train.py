@@ -61,9 +61,7 @@ def told_before_the_run() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(
-            "interrupted; what the feature cache holds is kept, and the same command goes on from there", err=True
-        )
+        typer.echo("interrupted; what the feature cache holds is kept; the same command goes on from there", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 

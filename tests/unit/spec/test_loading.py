@@ -10,8 +10,10 @@ import yaml
 from pydantic import ValidationError
 
 from vietmer_core.catalogue import Catalogue
+from vietmer_core.errors import SpecError
 from vietmer_core.spec import ExperimentSpec, reads
 from vietmer_core.spec_fields import CATALOGUE_KEY
+from vietmer_core.spec_loading import load_spec
 
 Load = Callable[..., ExperimentSpec]
 
