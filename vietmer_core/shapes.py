@@ -117,4 +117,4 @@ class PassRows:
         fits = [budget // edge for budget, edge in ((self.frames, frames), (self.tokens, tokens)) if edge]
         if not fits:
             return 1
-        return 2 ** (max(1, min([self.most, *fits])).bit_length() - 1)
+        return 1 << (max(1, min([self.most, *fits])).bit_length() - 1)

@@ -105,7 +105,7 @@ def test_it_is_the_same_for_the_same_spec() -> None:
 
 @pytest.mark.parametrize("change", [{"layers": 1}, {"pad_to_30s": True}, {"short": "pad"}, {"overlap_seconds": 1.0}])
 def test_what_changes_states_changes_it(change: dict[str, Any]) -> None:
-    window = {"window_seconds": 30.0, "overlap_seconds": 2.0}
+    window: dict[str, Any] = {"window_seconds": 30.0, "overlap_seconds": 2.0}
     assert identity(spec_of(**{**window, **change})) != identity(spec_of(**window))
 
 
