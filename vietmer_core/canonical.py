@@ -80,8 +80,8 @@ class CanonicalPasses:
         model: Runs in the mode and on the device that it is in; bits are promised in eval mode inside
             `torch.inference_mode`, at one number of threads, on one machine.
         audio_edges: Edges of the audio frontend; None where the model hears nothing, or only what is encoded already.
-        rows: How many rows a pass has. On a CPU always 1 where a width of what runs is no multiple of 32, or the number
-            of threads is no power of two: there the place of a row would change bits.
+        rows: How many rows a pass has. On a CPU always 1 with several threads, or where a width of what runs is no
+            multiple of 32: there the place of a row would change bits.
     """
 
     def __init__(self, model: EmotionModel, *, audio_edges: FrontendEdges | None, rows: PassRows) -> None:

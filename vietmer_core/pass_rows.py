@@ -32,13 +32,14 @@ def pass_rows(shapes: ShapesSpec, device: torch.device) -> PassRows:
 
 
 def shared_rows(rows: PassRows, module: nn.Module, *, device: torch.device) -> PassRows:
-    """The rows that a pass through a module may have: those given, or 1 where the place of a row would change bits."""
+    """The rows that a pass through a module may have: those given, or 1 where the place of a row would change bits.
+
+    On a CPU with several threads it does: a row meets another kernel at the border of a thread's share.
+    """
     kind = "cpu" if device.type == "cpu" else "cuda"
-    threads = torch.get_num_threads() if kind == "cpu" else 1
-    is_even = threads & (threads - 1) == 0
-    return (
-        rows if is_even and all(width % WIDTHS[kind] == 0 for width in _widths(module)) else attrs.evolve(rows, most=1)
-    )
+    is_alone = kind != "cpu" or torch.get_num_threads() == 1
+    is_aligned = all(width % WIDTHS[kind] == 0 for width in _widths(module))
+    return rows if is_alone and is_aligned else attrs.evolve(rows, most=1)
 
 
 def _widths(module: nn.Module) -> Iterator[int]:

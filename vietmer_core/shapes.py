@@ -99,8 +99,7 @@ class FrontendEdges:
 class PassRows:
     """How many rows a forward pass has at an edge: as many as a budget of padded frames and tokens holds, at least 1.
 
-    The number is a power of two: where several threads share the rows of a matrix product unevenly, some rows meet
-    another kernel than others (measured with 5 rows and 2 threads).
+    The number is a power of two, so that shapes are few.
 
     Attributes:
         frames: Budget of padded audio, frames of 20 ms.
