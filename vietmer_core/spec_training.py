@@ -38,6 +38,7 @@ class ShapesSpec(Strict):
         training: The same choice for the passes of training.
         frames_per_pass: Padded audio frames of 20 ms in a canonical pass, which has as many rows as they hold (a power
             of two, up to 64); null is one row on a CPU, 8192 frames on a GPU.
+            On a CPU several rows need `threads: 1` and widths that are multiples of 32; elsewhere a pass has one.
         tokens_per_pass: Padded tokens in a canonical pass, likewise; null is one row on a CPU, 2048 tokens on a GPU.
     """
 
