@@ -57,7 +57,20 @@ class CacheRecord:
 
 @attrs.frozen(kw_only=True)
 class StepRecord:
-    """One step of the optimiser: mean loss an utterance, gradient norm before clipping, first group's learning rate."""
+    """One step of the optimiser.
+
+    Attributes:
+        epoch: From 0.
+        step: Steps since the start of the run.
+        step_in_epoch: Steps since the start of the epoch.
+        loss: Mean over the utterances of the step, of all processes.
+        gradient_norm: Before clipping.
+        learning_rate: Of the first parameter group.
+        num_utterances: Of the step, over all processes.
+        padding_efficiency: Real ÷ computed frames, of this process.
+        seconds: From the end of the step before, waiting for the loader included.
+        memory_bytes: The most that the process has held so far: on its GPU, or, on a CPU, in main memory.
+    """
 
     epoch: int
     step: int
@@ -68,6 +81,7 @@ class StepRecord:
     num_utterances: int
     padding_efficiency: float
     seconds: float
+    memory_bytes: int = 0
 
 
 @attrs.frozen(kw_only=True)
