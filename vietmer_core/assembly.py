@@ -15,6 +15,7 @@ from vietmer_core.data.sizes import UtteranceSizes
 from vietmer_core.errors import AssemblyError, VietmerError
 from vietmer_core.frontends import Frontends
 from vietmer_core.model import EmotionModel
+from vietmer_core.plugins import observer_fault
 from vietmer_core.protocols import Encoder, Fusion, Loss, Pooler, Sampler
 from vietmer_core.spec import ExperimentSpec, reads
 
@@ -123,6 +124,23 @@ def build_sampler(spec: ExperimentSpec, catalogue: Catalogue, sizes: UtteranceSi
     seed = part_seed(spec.seed, "sampler")
     sampler: Sampler = _built(component, lambda: component.build(params, sizes=sizes, seed=seed))
     return sampler
+
+
+def build_trackers(spec: ExperimentSpec, catalogue: Catalogue) -> list[object]:
+    """The trackers that a spec names, in its order; each is an observer of the run.
+
+    Raises:
+        AssemblyError: if one cannot be built, or is no observer: it must implement a hook of a run, and no other.
+    """
+    trackers: list[object] = []
+    for params in spec.trackers:
+        component = catalogue.component(Role.TRACKER, str(getattr(params, "kind", "")))
+        tracker: object = _built(component, lambda: component.build(params))  # noqa: B023  # called at once
+        fault = observer_fault(tracker)
+        if fault:
+            raise AssemblyError(f"`tracker: {component.kind}` cannot be used: {fault}.")
+        trackers.append(tracker)
+    return trackers
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:

@@ -25,6 +25,7 @@ class Role(StrEnum):
     LOSS = "loss"
     SAMPLER = "sampler"
     CORPUS = "corpus"
+    TRACKER = "tracker"
 
 
 class Modality(StrEnum):

@@ -142,3 +142,20 @@ def _reason(error: BaseException) -> str:
 def installed_plugins() -> LoadedPlugins:
     """The plugins of this environment, loaded once a process."""
     return load_plugins(entry_points(group=hooks.ENTRY_POINT_GROUP))
+
+
+def observer_fault(observer: object) -> str:
+    """Why an object cannot watch a run, as a clause; an empty string where it can."""
+    manager = pluggy.PluginManager(hooks.PROJECT)
+    manager.add_hookspecs(hooks)
+    known = sorted(set(vars(manager.hook)) - {"register_components"})
+    claimed = [name for name in dir(observer) if manager.parse_hookimpl_opts(observer, name) is not None]
+    unknown = [name for name in claimed if name not in known]
+    if unknown or not claimed:
+        found = f"implements `{unknown[0]}`" if unknown else "implements none"
+        return f"{type(observer).__name__} must implement hooks of a run ({', '.join(known)}), but {found} instead"
+    try:
+        manager.register(observer)
+    except pluggy.PluginValidationError as error:  # an argument that the hook does not have
+        return ": ".join(line for line in str(error).splitlines() if line and "Plugin" not in line)
+    return ""

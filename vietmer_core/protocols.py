@@ -223,3 +223,14 @@ class BuildCorpus(Protocol):
     """`Component.build` of the role corpus: the path of a JSONL manifest."""
 
     def __call__(self, params: Any, /) -> Path: ...
+
+
+class BuildTracker(Protocol):
+    """`Component.build` of the role tracker: an observer of one run.
+
+    An observer is any object that implements one or more of the hooks `fill_cache`, `start_run`, `end_step`,
+    `end_epoch` and `finish_run`, each a method marked with `@hookimpl` (`vietmer_core.hooks`). It is built before the
+    run folder is made; `start_run` names that folder. Whatever is not torch-free is imported here, not before.
+    """
+
+    def __call__(self, params: Any, /) -> object: ...

@@ -2,14 +2,52 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NoReturn, final
 
 import attrs
 
 
+@final
+class ReadOnly(dict[str, Any]):
+    """A mapping that is written as JSON like any other, and refuses to be changed, as do the mappings in it."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__({name: read_only(value) for name, value in values.items()})
+
+    def _refuse(self, *_arguments: object, **_named: object) -> NoReturn:
+        raise TypeError("a record cannot be changed; copy it with `dict(...)`.")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type["ReadOnly"], tuple[dict[str, Any]]]:
+        return ReadOnly, (dict(self),)
+
+
+def read_only(value: Any) -> Any:
+    """A value of JSON that cannot be changed: mappings are `ReadOnly`, lists are tuples."""
+    if isinstance(value, Mapping):
+        return value if isinstance(value, ReadOnly) else ReadOnly(value)
+    return tuple(map(read_only, value)) if isinstance(value, list | tuple) else value
+
+
 @attrs.frozen(kw_only=True)
 class RunRecord:
-    """A run that starts: where it lives and how long it will be."""
+    """A run that starts: where it lives, how long it will be, and what it is.
+
+    Attributes:
+        folder: Where it lives; its `provenance.json` is written already.
+        name: Of the experiment.
+        num_epochs: Passes over the training split at most.
+        num_steps: Of all epochs.
+        steps_per_epoch: Of the first epoch.
+        first_epoch: Not 0 where the run continues.
+        first_step: Not 0 where the run continues.
+        monitor: The validation metric that chooses the best checkpoint.
+        num_parameters: Of the model.
+        num_trainable_parameters: Those that are trained in some epoch.
+        spec: The resolved spec, as plain values.
+    """
 
     folder: Path
     name: str
@@ -21,6 +59,7 @@ class RunRecord:
     monitor: str
     num_parameters: int
     num_trainable_parameters: int
+    spec: Mapping[str, Any] = attrs.field(factory=dict, converter=read_only)
 
 
 @attrs.frozen(kw_only=True)
@@ -91,7 +130,7 @@ class EpochRecord:
     epoch: int
     step: int
     train_loss: float
-    valid_metrics: Mapping[str, float]
+    valid_metrics: Mapping[str, float] = attrs.field(converter=read_only)
     is_best: bool
     seconds: float
 

@@ -31,9 +31,11 @@ from vietmer_core.spec_fields import (
     Line,
     PositiveInt,
     Text,
+    as_entries,
     catalogue_of,
     component_of,
     distinct,
+    distinct_kinds,
     folder_name,
     kinds_on_offer,
     located,
@@ -50,6 +52,8 @@ SPLITS: Final = ("train", "valid", "test")
 COMPONENT_FIELDS: Final[Mapping[str, Role]] = {
     role.value: role for role in (Role.TEXT, Role.AUDIO, Role.FUSION, Role.POOLER, Role.HEAD, Role.LOSS, Role.SAMPLER)
 }
+LISTED_FIELDS: Final[Mapping[str, Role]] = {"trackers": Role.TRACKER}
+"""The fields that take a component or a list of them."""
 
 
 class ManifestSpec(Strict):
@@ -144,6 +148,7 @@ class ExperimentSpec(Strict):
         shapes: The shapes of the forward passes.
         cache: Keeps the states of frozen encoders; null encodes each utterance in every epoch.
         training: Optimisation.
+        trackers: What watches the run beside the run folder; a tracker that is installed acts only where it is named.
     """
 
     name: Annotated[str, AfterValidator(folder_name)] = "experiment"
@@ -168,6 +173,11 @@ class ExperimentSpec(Strict):
     shapes: ShapesSpec = ShapesSpec()
     cache: Annotated[CacheSpec | None, BeforeValidator(as_cache)] = None
     training: TrainingSpec = TrainingSpec()
+    trackers: Annotated[
+        tuple[Annotated[ComponentParams, PlainValidator(component_of(Role.TRACKER))], ...],
+        BeforeValidator(as_entries),
+        AfterValidator(distinct_kinds),
+    ] = ()
 
     @field_validator("data")
     @classmethod

@@ -16,8 +16,8 @@ from vietmer_core.spec_document import (
     Steps,
     field_name,
     is_component,
+    is_list_or_one,
     is_manifest,
-    is_split,
     refused,
 )
 
@@ -114,7 +114,7 @@ def _changed(earlier: Any, change: Override, *, depth: int, replaced: list[Steps
         index = _entry_number(earlier, change, depth=depth)
         entry = _changed(earlier[index], change, depth=depth + 1, replaced=replaced)
         return [*earlier[:index], entry, *earlier[index + 1 :]]
-    if is_split(steps) and step == "0":  # a single manifest stands for a list of one
+    if is_list_or_one(steps) and step == "0":
         return [_changed(earlier, change, depth=depth + 1, replaced=replaced)]
     earlier = _spelt_out(earlier, steps)
     if not isinstance(earlier, Mapping):

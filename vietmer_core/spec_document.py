@@ -7,7 +7,7 @@ import attrs
 
 from vietmer_core.components import Role
 from vietmer_core.errors import Problem, SpecError
-from vietmer_core.spec import COMPONENT_FIELDS, SPLITS
+from vietmer_core.spec import COMPONENT_FIELDS, LISTED_FIELDS, SPLITS
 
 Steps = tuple[str, ...]
 """The way to a value: names of fields, and numbers of list entries written as text."""
@@ -100,8 +100,21 @@ def is_checkpoint(steps: Sequence[str | int]) -> bool:
     return len(steps) > 1 and steps[0] in (Role.TEXT, Role.AUDIO) and steps[-1] in ("checkpoint", "weights")
 
 
+def is_list_or_one(steps: Sequence[str | int]) -> bool:
+    """Whether a single entry at this place stands for a list of one: `data.train`, `trackers`."""
+    return is_split(steps) or (len(steps) == 1 and steps[0] in LISTED_FIELDS)
+
+
+def role_at(steps: Sequence[str | int]) -> Role | None:
+    """The role of the component at this place: `fusion`, `trackers`, `trackers.0`, `data.train.0.corpus`."""
+    if len(steps) == 1 and steps[0] in COMPONENT_FIELDS:
+        return COMPONENT_FIELDS[str(steps[0])]
+    names = _names(steps)
+    if len(names) == 1 and len(steps) <= 2 and names[0] in LISTED_FIELDS:
+        return LISTED_FIELDS[names[0]]
+    return Role.CORPUS if len(steps) > 1 and steps[-1] == "corpus" and is_manifest(steps[:-1]) else None
+
+
 def is_component(steps: Sequence[str | int]) -> bool:
-    """Whether this is the place of a component: `fusion` or `data.train.0.corpus`."""
-    if len(steps) == 1:
-        return steps[0] in COMPONENT_FIELDS
-    return len(steps) > 1 and steps[-1] == "corpus" and is_manifest(steps[:-1])
+    """Whether this is the place of a component."""
+    return role_at(steps) is not None

@@ -9,10 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from vietmer_core.catalogue import Catalogue
-from vietmer_core.components import Role
 from vietmer_core.errors import PluginError, Problem
-from vietmer_core.spec import COMPONENT_FIELDS, SPLITS, ExperimentSpec, missing_encoders, unknown_targets
-from vietmer_core.spec_document import Place, SpecDocument, field_name, is_component
+from vietmer_core.spec import SPLITS, ExperimentSpec, missing_encoders, unknown_targets
+from vietmer_core.spec_document import Place, SpecDocument, field_name, is_component, role_at
 from vietmer_core.spec_fields import DEFAULT_KINDS, Fault, Location, kinds_on_offer
 from vietmer_core.spec_wording import QUOTE, choices, expected, refusal, shown
 
@@ -115,7 +114,7 @@ def _is_echo(detail: ErrorDetails) -> bool:
 
 
 def _missing(location: Location, catalogue: Catalogue) -> str:
-    role = _role(location)
+    role = role_at(location)
     return f"is required; {kinds_on_offer(role, catalogue)}" if role is not None else "is required."
 
 
@@ -124,12 +123,6 @@ def _no_such_field(name: str, names: Sequence[str]) -> str:
     if near:
         return f"there is no such field; did you mean `{near[0]}`?"
     return f"there is no such field; there are: {', '.join(sorted(names))}." if names else "there is no such field."
-
-
-def _role(location: Sequence[str | int]) -> Role | None:
-    if not is_component(location):
-        return None
-    return COMPONENT_FIELDS.get(str(location[-1]), Role.CORPUS)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -175,7 +168,7 @@ def _models_at(
     location: Sequence[str | int], value: Any, around: Sequence[type[BaseModel]], catalogue: Catalogue
 ) -> list[type[BaseModel]]:
     """The models of what stands at a location, `around` being those of what it stands in."""
-    role = _role(location)
+    role = role_at(location)
     if role is not None:
         kind = value.get("kind", DEFAULT_KINDS.get(role)) if isinstance(value, Mapping) else value
         try:

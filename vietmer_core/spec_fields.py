@@ -81,6 +81,26 @@ def component_of(role: Role) -> Callable[[object, Info], BaseModel]:
     return validate
 
 
+def as_entries(value: object) -> object:
+    """One component entry stands for a list of one, null for an empty list."""
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def distinct_kinds(entries: tuple[BaseModel, ...]) -> tuple[BaseModel, ...]:
+    """Refuse a list of components that names a kind twice."""
+    kinds = [str(getattr(entry, "kind", "")) for entry in entries]
+    faults: list[Fault] = [
+        ((index, "kind"), f"`{kind}` is named already, as entry {kinds.index(kind)}; each kind may stand once.")
+        for index, kind in enumerate(kinds)
+        if kind in kinds[:index]
+    ]
+    if faults:
+        raise located(faults)
+    return entries
+
+
 def not_a_switch(value: object) -> object:
     """Refuse `true` and `false` where a number is meant; Python takes them for 1 and 0."""
     if isinstance(value, bool):

@@ -213,6 +213,7 @@ class TrainingLoop:
             monitor=self._training.monitor,
             num_parameters=parameters,
             num_trainable_parameters=sum(parameter.numel() for parameter in given),
+            spec=self._experiment.spec.resolved(),
         )
 
     def _tell_step(self, outcome: StepOutcome, num_utterances: int, efficiency: float) -> None:

@@ -66,7 +66,23 @@ def _components(
                 "used": role not in (Role.TEXT, Role.AUDIO) or field in {modality.value for modality in modalities},
             }
         )
-    return rows
+    return [*rows, *_trackers(spec, catalogue)]
+
+
+def _trackers(spec: ExperimentSpec, catalogue: Catalogue) -> list[dict[str, Any]]:
+    offers = [catalogue.find(Role.TRACKER, str(getattr(params, "kind", ""))) for params in spec.trackers]
+    return [
+        {
+            "role": Role.TRACKER.value,
+            "kind": offer.component.kind,
+            "distribution": offer.origin.distribution,
+            "version": offer.origin.version,
+            "licence": offer.component.licence,
+            "weights_licence": None,
+            "used": True,
+        }
+        for offer in offers
+    ]
 
 
 def _transcripts(spec: ExperimentSpec, catalogue: Catalogue) -> dict[str, Any]:

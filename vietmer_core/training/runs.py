@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from vietmer_core.assembly import build_trackers
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.errors import RunError, SpecError
@@ -48,6 +49,7 @@ def start_run(
     Raises:
         VietmerError: one sentence; nothing is made where the spec or the data cannot be used.
     """
+    observers = [*build_trackers(spec, catalogue or installed_catalogue()), *observers]
     experiment = _prepared(spec, catalogue, observers)
     fingerprints = _fingerprints(experiment)
     folder = RunFolder.create(root, spec.name)
@@ -88,7 +90,9 @@ def resume_run(
         where = f"process {status.get('process')} on {status.get('host')}"
         raise RunError(f"{path}: the run is under way in {where}. If it is not, set `outcome` in its `status.json`.")
     state = load_checkpoint(folder.last_checkpoint)
-    experiment = _prepared(with_cache(read_spec(folder), cache), catalogue, observers)
+    spec = with_cache(read_spec(folder, catalogue), cache)
+    observers = [*build_trackers(spec, catalogue or installed_catalogue()), *observers]
+    experiment = _prepared(spec, catalogue, observers)
     began_with = folder.read_json("provenance.json").get("data", {})
     changed = [name for name, found in _fingerprints(experiment).items() if began_with.get(name) not in (None, found)]
     if changed:

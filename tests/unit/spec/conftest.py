@@ -33,6 +33,7 @@ KNOWN = {
     ("fusion", "weave"): "vietmer-fusion-weave",
     ("text", "words"): "vietmer-text-words",
     ("text", "letters"): "a-strangers-name",
+    ("tracker", "diary"): "vietmer-tracker-diary",
 }
 
 
@@ -94,6 +95,15 @@ class OtherToyParams(Params):
     kind: Literal["other_toy"] = "other_toy"
 
 
+class BoardParams(Params):
+    kind: Literal["board"] = "board"
+    every: int = Field(default=1, ge=1)
+
+
+class LedgerParams(Params):
+    kind: Literal["ledger"] = "ledger"
+
+
 def build(params: BaseModel) -> BaseModel:
     return params
 
@@ -124,6 +134,8 @@ def offers() -> tuple[OfferedComponent, ...]:
         offer(Role.SAMPLER, OrderedParams),
         offer(Role.CORPUS, ToyParams),
         offer(Role.CORPUS, OtherToyParams),
+        offer(Role.TRACKER, BoardParams),
+        offer(Role.TRACKER, LedgerParams),
     )
 
 

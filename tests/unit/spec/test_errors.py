@@ -164,6 +164,31 @@ def one(faults: Faults, valid: str, override: str) -> str:
             "data.test={path: a, label_map: {1: angry}}",
             "data.test.label_map.1: its name must be text, but is 1 instead. Put it in quotes that reach the program.",
         ),
+        # Trackers.
+        (
+            "trackers=bord",
+            (
+                "trackers.kind: no installed distribution offers `tracker: bord`; installed: board, ledger. "
+                "Did you mean `board`?"
+            ),
+        ),
+        (
+            "trackers=[board, diary]",
+            (
+                "trackers.1.kind: no installed distribution offers `tracker: diary`; installed: board, ledger. "
+                "Run: pip install vietmer-tracker-diary"
+            ),
+        ),
+        ("trackers=5", "trackers: must be a kind, or a mapping with a `kind`, but is 5 instead."),
+        ("trackers=[ledger, {every: 2}]", "trackers.1.kind: is required; installed: board, ledger."),
+        ("trackers=[ledger, null]", "trackers.1: is required; installed: board, ledger."),
+        (
+            "trackers=[board, ledger, {kind: board, every: 2}]",
+            "trackers.2.kind: `board` is named already, as entry 0; each kind may stand once.",
+        ),
+        ("trackers={kind: board, evry: 2}", "trackers.evry: there is no such field; did you mean `every`?"),
+        ("trackers=[ledger, {kind: board, every: 0}]", "trackers.1.every: must be at least 1, but is 0 instead."),
+        ("tracker=board", "tracker: there is no such field; did you mean `trackers`?"),
         # Encoders.
         ("text=null", "text: is required, since `fusion: join` reads text; installed: words."),
     ],

@@ -120,6 +120,30 @@ def test_an_override_of_a_component_replaces_or_keeps_it(load: Load, valid: str)
     assert solo.fusion.model_dump() == {"kind": "solo", "width": 3}
 
 
+def kinds(spec: ExperimentSpec) -> list[dict[str, object]]:
+    return [tracker.model_dump() for tracker in spec.trackers]
+
+
+def test_trackers_are_one_entry_or_a_list_of_kinds_and_mappings(load: Load, valid: str) -> None:
+    board, ledger = {"kind": "board", "every": 1}, {"kind": "ledger"}
+    assert load(valid).trackers == ()
+    assert load(valid, "trackers: null\n").trackers == load(valid, "trackers: []\n").trackers == ()
+    assert kinds(load(valid, "trackers: board\n")) == kinds(load(valid, "trackers: {kind: board}\n")) == [board]
+    assert kinds(load(valid, "trackers: [ledger, {kind: board, every: 3}]\n")) == [ledger, board | {"every": 3}]
+    assert kinds(load(valid, also="trackers = ['board', {kind = 'ledger'}]\n")) == [board, ledger]
+
+
+def test_an_override_changes_one_tracker_and_a_later_list_replaces_all(load: Load, valid: str) -> None:
+    single, several = f"{valid}trackers: board\n", f"{valid}trackers: [ledger, board]\n"
+    for name in ("trackers.every", "trackers.0.every"):
+        assert kinds(load(single, overrides=(f"{name}=4",))) == [{"kind": "board", "every": 4}]
+    assert kinds(load(several, overrides=("trackers.1.every=4",)))[1] == {"kind": "board", "every": 4}
+    assert kinds(load(several, "trackers: ledger\n")) == [{"kind": "ledger"}]
+    assert kinds(load(f"{valid}trackers: {{kind: board, every: 4}}\n", "trackers: ledger\n")) == [{"kind": "ledger"}]
+    assert kinds(load(several, overrides=("trackers=null",))) == []
+    assert kinds(load(valid, overrides=("trackers.0.kind=board",))) == [{"kind": "board", "every": 1}]
+
+
 def test_an_encoder_that_the_fusion_does_not_read_may_stand(load: Load, valid: str, handmade: Catalogue) -> None:
     spec = load(valid, overrides=("fusion=solo",))
     assert spec.kind("audio") == "waves"

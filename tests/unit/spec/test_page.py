@@ -15,6 +15,7 @@ from vietmer_core.errors import SpecError
 from vietmer_core.known import HOUSE_DISTRIBUTIONS
 from vietmer_core.spec import (
     COMPONENT_FIELDS,
+    LISTED_FIELDS,
     CacheSpec,
     DataSpec,
     ExperimentSpec,
@@ -47,7 +48,7 @@ def number(schema: Mapping[str, Any], word: str) -> str:
     return f"{word} {', '.join(written)}".replace(str(2**63), "2^63")
 
 
-WORDS = {"string": "text", "null": "null", "object": "a mapping"}
+WORDS = {"string": "text", "null": "null", "object": "a mapping", "boolean": "true or false"}
 NUMBERS = {"integer": "a whole number", "number": "a number"}
 
 
@@ -55,6 +56,8 @@ def takes(name: str, schema: Mapping[str, Any]) -> str:
     """What a field takes, in words, from its JSON schema."""
     if name in COMPONENT_FIELDS or name == "corpus":
         return "a component"
+    if name in LISTED_FIELDS:
+        return "a component or a list of them"
     if "anyOf" in schema:
         return " or ".join(takes(name, option) for option in schema["anyOf"])
     kind = schema.get("type")

@@ -46,6 +46,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "fusion": {"kind": "solo", "width": draw(st.integers(1, 9))},
         "pooler": "mean",
         "sampler": "ordered",
+        "trackers": draw(st.sampled_from([[], "board", ["ledger", {"kind": "board", "every": 2}]])),
         "training": {
             "learning_rate": draw(RATES),
             "learning_rates": draw(st.dictionaries(st.sampled_from(["text", "head"]), RATES)),
