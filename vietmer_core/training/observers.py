@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO, final
@@ -31,13 +31,29 @@ def observing(manager: pluggy.PluginManager, observers: list[object]) -> Iterato
 
 
 def tell(manager: pluggy.PluginManager, event: Event, **record: Any) -> None:
-    """Call a hook.
+    """Call a hook. The end of a run is told to every observer, even where one fails; the first failure is raised then.
 
     Raises:
         RunError: if an observer fails; the sentence names the hook.
     """
+    if event != "finish_run":
+        _call(getattr(manager.hook, event), event, record)
+        return
+    failures: list[VietmerError] = []
+    observers = [implementation.plugin for implementation in reversed(manager.hook.finish_run.get_hookimpls())]
+    for observer in observers:
+        others = [other for other in observers if other is not observer]
+        try:
+            _call(manager.subset_hook_caller(event, others), event, record)
+        except VietmerError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _call(hook: Callable[..., Any], event: Event, record: Mapping[str, Any]) -> None:
     try:
-        getattr(manager.hook, event)(**record)
+        hook(**record)
     except VietmerError:
         raise
     except Exception as error:
@@ -61,17 +77,17 @@ class MetricsFile:
         except OSError as error:
             raise RunError(f"{self._path}: cannot be written: {error.strerror or error}.") from None
 
-    @hookimpl
+    @hookimpl(tryfirst=True)  # before trackers: where one fails, the run folder has the record
     def end_step(self, step: StepRecord) -> None:
         """One line a step."""
         self._write("step", attrs.asdict(step))
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def end_epoch(self, epoch: EpochRecord) -> None:
         """One line an epoch."""
         self._write("epoch", attrs.asdict(epoch))
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def finish_run(self, finish: FinishRecord) -> None:
         """Close the file."""
         del finish
@@ -92,13 +108,13 @@ class StatusFile:
     def _write(self, **values: Any) -> None:
         self._folder.write_json("status.json", {**self._folder.read_json("status.json"), **values})
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def start_run(self, run: RunRecord) -> None:
         """The run is under way."""
         here = {"process": os.getpid(), "host": platform.node()}
         self._write(name=run.name, outcome="running", epochs=run.num_epochs, monitor=run.monitor, **here)
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def end_epoch(self, epoch: EpochRecord) -> None:
         """An epoch is done."""
         values: dict[str, Any] = {"epoch": epoch.epoch + 1, "step": epoch.step}
@@ -106,7 +122,7 @@ class StatusFile:
             values |= {"best_epoch": epoch.epoch, "best": dict(epoch.valid_metrics)}
         self._write(**values)
 
-    @hookimpl
+    @hookimpl(tryfirst=True)
     def finish_run(self, finish: FinishRecord) -> None:
         """The run has ended, was interrupted or failed."""
         self._write(**attrs.asdict(finish))
