@@ -47,8 +47,8 @@ from vietmer_core.frontends import Frontends
 from vietmer_core.spec import CacheSpec
 from vietmer_core.spec_loading import load_spec
 from vietmer_core.training.experiment import Experiment, prepare
-from vietmer_core.training.optimisation import make_optimiser
-from vietmer_core.training.steps import take_step
+from vietmer_core.training.processes import Processes
+from vietmer_core.training.state import TrainingState
 
 KINDS: Final = {"whisper": "whisper", "xlsr": "wav2vec2"}
 BATCH_SIZE: Final = 8
@@ -191,14 +191,13 @@ class Turn:
 
 def trainer(experiment: Experiment) -> Callable[[Experiment, Iterable[Batch]], None]:
     """Trains the model of an experiment on batches, with its states or without."""
-    training = experiment.spec.training
-    optimiser, schedule = make_optimiser(experiment.model, training, total_steps=1000)
-    step = partial(take_step, optimiser=optimiser, schedule=schedule, gradient_clip=training.gradient_clip)
+    state = TrainingState(experiment, Processes.start(experiment.spec.training), path=Path())
     experiment.model.train()
 
     def train(trained: Experiment, batches: Iterable[Batch]) -> None:
         for batch in batches:
-            step(batch.drawn(seed=0, epoch=trained.batches.epoch), forward=trained.forward, loss=trained.loss)
+            drawn = batch.drawn(seed=0, epoch=trained.batches.epoch)
+            state.stepper.take([drawn], num_utterances=len(batch))
 
     return train
 
@@ -209,7 +208,8 @@ def turns_of(experiment: Experiment, *, repeats: int) -> Iterator[Turn]:
     train, plain, kept = trainer(experiment), without.train_loader(), experiment.train_loader()
     for epoch in range(repeats + 1):
         experiment.batches.set_epoch(epoch)
-        batches, in_memory = list(experiment.batches), list(iterate(kept))
+        batches = [[draw.index for draw in batch] for batch in experiment.batches]
+        in_memory = list(iterate(kept))
         first = seconds_of(lambda: train(without, iterate(plain)))
         pairs: list[tuple[float, float]] = []
         while sum(map(sum, pairs)) < ENOUGH_SECONDS:

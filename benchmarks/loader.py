@@ -47,8 +47,8 @@ from vietmer_core.sequence import pad_rows
 from vietmer_core.spec import LoaderSpec
 from vietmer_core.spec_loading import load_spec
 from vietmer_core.training.experiment import Experiment, prepare
-from vietmer_core.training.optimisation import make_optimiser
-from vietmer_core.training.steps import take_step
+from vietmer_core.training.processes import Processes
+from vietmer_core.training.state import TrainingState
 
 RATE: Final = 16_000
 BATCH_SIZE: Final = 8
@@ -237,8 +237,7 @@ def waiting(batches: Iterator[Batch], spent: list[float]) -> Iterator[Batch]:
 
 def shares_waited(experiment: Experiment, *, repeats: int) -> list[float]:
     """Of each epoch after the first, in which workers start."""
-    training, total_steps = experiment.spec.training, (repeats + 1) * len(experiment.batches)
-    optimiser, schedule = make_optimiser(experiment.model, training, total_steps=total_steps)
+    state = TrainingState(experiment, Processes.start(experiment.spec.training), path=Path())
     loader, shares = experiment.train_loader(), []
     experiment.model.train()
     for epoch in range(repeats + 1):
@@ -246,14 +245,7 @@ def shares_waited(experiment: Experiment, *, repeats: int) -> list[float]:
         spent: list[float] = []
         begin = time.perf_counter()
         for batch in waiting(iterate(loader), spent):
-            take_step(
-                batch.drawn(seed=0, epoch=epoch),
-                forward=experiment.forward,
-                loss=experiment.loss,
-                optimiser=optimiser,
-                schedule=schedule,
-                gradient_clip=training.gradient_clip,
-            )
+            state.stepper.take([batch.drawn(seed=0, epoch=epoch)], num_utterances=len(batch))
         shares.append(sum(spent) / (time.perf_counter() - begin))
     return shares[1:]
 

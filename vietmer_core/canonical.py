@@ -100,8 +100,13 @@ class CanonicalPasses:
         return self._encoder_rows[modality]
 
     @property
+    def frames(self) -> tuple[int, int]:
+        """Real and computed frames of the last `logits`, dummy rows included: audio where there is any, else text."""
+        return self._real, self._computed
+
+    @property
     def padding_efficiency(self) -> float:
-        """Real ÷ computed frames of the last `logits`, dummy rows included: audio where there is any, else text."""
+        """Real ÷ computed frames of the last `logits`."""
         return self._real / self._computed if self._computed else 1.0
 
     @property

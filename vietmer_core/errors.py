@@ -123,8 +123,26 @@ class RunError(VietmerError):
     exit_code = EXIT_RUN
 
 
+class ElsewhereError(VietmerError):
+    """What the main process of several tells the user; this one leaves with the same exit code and says nothing."""
+
+    def __init__(self, sentence: str, *, exit_code: int) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code  # type: ignore[misc]  # that of the error told elsewhere
+
+
 class NonFiniteError(RunError):
-    """A loss or a gradient that is not finite; the weights are not to be kept over an earlier checkpoint."""
+    """A loss or a gradient that is not finite; the weights are not to be kept over an earlier checkpoint.
+
+    Attributes:
+        what: `loss` or `gradient`.
+        indices: Positions in the training split of the utterances whose loss, or whose batch's gradient, it is.
+    """
+
+    def __init__(self, what: str, *, indices: Sequence[int], told: str = "") -> None:
+        self.what: Final = what
+        self.indices: Final = tuple(indices)
+        super().__init__(told or f"the {what} must be finite, but is not for the utterances at {list(indices)}.")
 
 
 class CacheError(VietmerError):

@@ -151,6 +151,7 @@ class FinishRecord:
         tokens_cut: Tokens left out of them.
         audio_padded: Utterances whose audio was too short for the audio encoder and was padded with silence.
         samples_added: Samples added to them.
+        utterances_skipped: Training utterances left out because they could not be used (`data.faults: skip`).
     """
 
     outcome: Literal["finished", "stopped_early", "interrupted", "failed"]
@@ -164,3 +165,4 @@ class FinishRecord:
     tokens_cut: int = 0
     audio_padded: int = 0
     samples_added: int = 0
+    utterances_skipped: int = 0

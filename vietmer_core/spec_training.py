@@ -85,6 +85,15 @@ class TrainingSpec(Strict):
         checkpoint_every: Steps between periodic checkpoints; null writes one an epoch.
         keep_checkpoints: Periodic checkpoints kept.
         device: `auto` takes a GPU where there is one.
+        precision: Of the forward passes of training (`torch.autocast`); weights, loss and optimiser stay in fp32, and
+            so do validation and prediction. `fp16` scales the loss and needs a GPU.
+        batches_per_step: Batches of the sampler that one step of the optimiser takes, over all processes together
+            (gradient accumulation); null is one for each process, and is recorded resolved.
+        micro_batch: Utterances of one forward pass at most; a larger batch is cut, which changes nothing but rounding
+            (and what `dropout: batch` draws). Null cuts nothing.
+        auto_batch: Where `micro_batch` is null, finds the largest that the memory holds, and records it.
+        sharding: `fsdp` shares weights, gradients and optimiser states out among several GPUs.
+        deterministic: Uses torch's deterministic algorithms, or refuses what has none.
     """
 
     epochs: PositiveInt = 50
@@ -103,3 +112,9 @@ class TrainingSpec(Strict):
     checkpoint_every: PositiveInt | None = None
     keep_checkpoints: PositiveInt = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    batches_per_step: PositiveInt | None = None
+    micro_batch: PositiveInt | None = None
+    auto_batch: bool = False
+    sharding: Literal["none", "fsdp"] = "none"
+    deterministic: bool = True

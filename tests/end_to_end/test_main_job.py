@@ -231,8 +231,9 @@ def test_options_that_belong_to_another_kind_of_file_are_refused(workplace: Path
     assert vietmer("predict", run, wav, "--channel", "left").exit_code == 2
     assert vietmer("predict", run, wav, "--device", "tpu").exit_code == 2
     assert vietmer("train").exit_code == 2
-    for option in (["--set", "seed=1"], ["--check"], ["--runs", "elsewhere"]):
+    for option in (["--check"], ["--runs", "elsewhere"]):
         assert vietmer("train", "--resume", run, *option).exit_code == 2
+    assert vietmer("train", "spec.yaml", "--accept-versions").exit_code == 2
 
 
 def test_impossible_bounds_are_named_and_not_the_file(workplace: Path) -> None:

@@ -1,6 +1,7 @@
 """The command `vietmer`: registers the sub-commands and turns a user's mistake into one sentence and an exit code."""
 
 import codecs
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any, Final, TextIO
 import typer
 
 from vietmer_core.cli import cache, data, demo, doctor, evaluate, plugins, predict, runs, train
-from vietmer_core.errors import VietmerError
+from vietmer_core.errors import ElsewhereError, VietmerError
 from vietmer_core.pretrained.hub import quieten_libraries
 from vietmer_core.pretrained.licences import LicenceWarning
 
@@ -35,10 +36,13 @@ def app() -> None:
     """Run the command line; the sentence of a `VietmerError` goes to standard error, never a traceback."""
     _write_utf8()
     quieten_libraries()
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # of several processes each would warn in C++
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _one_line_for_licences(warnings.showwarning)
             commands()
+    except ElsewhereError as error:
+        sys.exit(error.exit_code)
     except VietmerError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vietmer_core.cli.options import DEFAULT_RUNS, CacheOption, Overrides, RunsRoot
+from vietmer_core.cli.ranks import is_main_process
 from vietmer_core.errors import EXIT_INTERRUPTED
 
 
@@ -25,17 +26,25 @@ def train(
     check: Annotated[
         bool, typer.Option("--check", help="Check the spec, print it resolved, and train nothing.")
     ] = False,
+    accept_versions: Annotated[
+        bool, typer.Option("--accept-versions", help="Continue a run with other versions than it began with.")
+    ] = False,
 ) -> None:
-    """Train an experiment; Ctrl-C saves it, and `--resume` continues it."""
+    """Train an experiment; Ctrl-C saves it, and `--resume` continues it.
+
+    Several processes train together where `torchrun` or `accelerate launch` starts this command.
+    """
     if (resume is None) == (not specs):
         raise typer.BadParameter("give spec files, or `--resume RUN`, exactly one of them.")
     if resume is not None:
-        if overrides or check or runs != DEFAULT_RUNS:
-            raise typer.BadParameter("`--set`, `--check` and `--runs` belong to a new run, not to one that continues.")
-        _resume(resume, cache)
+        if check or runs != DEFAULT_RUNS:
+            raise typer.BadParameter("`--check` and `--runs` belong to a new run, not to one that continues.")
+        _resume(resume, overrides, cache=cache, accept_versions=accept_versions)
         return
-    if cache is not None:
-        raise typer.BadParameter("`--cache` belongs to a run that continues; a new one takes `--set cache=FOLDER`.")
+    if cache is not None or accept_versions:
+        raise typer.BadParameter(
+            "`--cache` and `--accept-versions` belong to a run that continues; a new one takes `--set cache=FOLDER`."
+        )
     from vietmer_core.spec_loading import load_spec
 
     spec = load_spec(specs or [], overrides)
@@ -51,8 +60,16 @@ def train(
 
     display = TrainingDisplay(Console(stderr=True))
     with closing(display), told_before_the_run():
-        folder, finish = start_run(spec, root=runs, observers=[display])
-    _report(folder.path, finish.outcome)
+        folder, finish = start_run(spec, root=runs, observers=[display], say=_say)
+    if is_main_process():
+        _report(folder.path, finish.outcome)
+    elif finish.outcome == "interrupted":
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _say(line: str) -> None:
+    if is_main_process():
+        typer.echo(line)
 
 
 @contextmanager
@@ -65,7 +82,7 @@ def told_before_the_run() -> Iterator[None]:
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _resume(path: Path, cache: str | None) -> None:
+def _resume(path: Path, overrides: list[str], *, cache: str | None, accept_versions: bool) -> None:
     from rich.console import Console
 
     from vietmer_core.cli.progress import TrainingDisplay
@@ -73,8 +90,13 @@ def _resume(path: Path, cache: str | None) -> None:
 
     display = TrainingDisplay(Console(stderr=True))
     with closing(display), told_before_the_run():
-        folder, finish = resume_run(path, observers=[display], cache=cache)
-    _report(folder.path, finish.outcome)
+        folder, finish = resume_run(
+            path, overrides=overrides, observers=[display], cache=cache, accept_versions=accept_versions, say=_say
+        )
+    if is_main_process():
+        _report(folder.path, finish.outcome)
+    elif finish.outcome == "interrupted":
+        raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def _report(path: Path, outcome: str) -> None:
@@ -95,5 +117,8 @@ def _report(path: Path, outcome: str) -> None:
     if status.get("audio_padded"):
         padded = f"the audio of {status['audio_padded']} training utterances was too short for the audio encoder"
         typer.echo(f"{padded}; {status['samples_added']} samples of silence were added")
+    if status.get("utterances_skipped"):
+        skipped = f"{status['utterances_skipped']} training utterances could not be used and were left out"
+        typer.echo(f"{skipped}; see {path / 'skipped.jsonl'}")
     typer.echo(f"run folder: {path}")
     typer.echo(f"next: vietmer evaluate {path}")

@@ -1,58 +1,98 @@
-"""The position in a sampler's order: shards for several processes, continuing mid-epoch. Torch-free.
+"""The position in a sampler's order: steps, shares of several processes, continuing mid-epoch. Torch-free.
 
 A sampler is a pure function of the epoch (`vietmer_core.protocols.Sampler`). What it does not know stands here, once
-for every sampler: which batches this process takes, and how many have been consumed.
+for every sampler: which of its batches make a step, which of them this process takes, and how many steps are done.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, final
 
+import attrs
+
+from vietmer_core.data.draw import Draw
 from vietmer_core.errors import AssemblyError
 
 if TYPE_CHECKING:
     from vietmer_core.protocols import Sampler
 
 
+@attrs.frozen(kw_only=True)
+class Share:
+    """What one process takes of one step.
+
+    Attributes:
+        batches: Positions in the split, one sequence for each forward pass; none where other processes take all.
+        num_utterances: Utterances of the step, over all processes.
+        num_passes: Forward passes of the process that has most of them.
+    """
+
+    batches: tuple[tuple[int, ...], ...]
+    num_utterances: int
+    num_passes: int
+
+
 @final
 class EpochBatches:
-    """A batch sampler for torch's loader: the batches of one epoch for one process, from the position reached.
+    """A batch sampler for torch's loader: what one process draws of an epoch, from the position reached.
 
-    The position counts batches *consumed* by the training loop (`consume`), not those that workers fetched ahead.
-    Every process takes the same number of batches; the tail that does not divide is left out of this epoch, and the
-    order of the next is another one, so no utterance is left out for good. In step n every process has one of the
-    `world_size` batches from the n-th multiple of `world_size` on, so a smaller world that counts the same batches
-    consumed would stand elsewhere: a position is that of its own number of processes.
+    A step takes `per_step` batches of the sampler, the last of an epoch those that are left, so that an epoch loses
+    and repeats nothing. The processes take the batches of a step in turn. Which utterances share a step depends on
+    `per_step` alone, never on the number of processes; so does the position, which counts steps *done* by the training
+    loop (`consume`), not batches that workers fetched ahead.
 
     Args:
-        sampler: Gives the global order of an epoch.
+        sampler: Gives the order of an epoch.
         rank: This process, 0 to `world_size` - 1.
         world_size: Number of processes.
+        per_step: Batches of a step, over all processes; one for each process by default.
+        micro_batch: Utterances of one forward pass at most; None cuts no batch.
 
     Raises:
         ValueError: if there is no process of that rank.
-        AssemblyError: at iteration, if an epoch has fewer batches than there are processes.
     """
 
-    def __init__(self, sampler: "Sampler", *, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        sampler: "Sampler",
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        per_step: int | None = None,
+        micro_batch: int | None = None,
+    ) -> None:
         if not 0 <= rank < world_size:
             raise ValueError(f"`rank` must be from 0 to {world_size - 1} in a world of {world_size}, but is {rank}.")
         self._sampler = sampler
         self._rank = rank
         self._world_size = world_size
+        self._per_step = world_size if per_step is None else per_step
+        self._micro_batch = micro_batch
         self._epoch = 0
         self._consumed = 0
-        self._batches: list[list[int]] | None = None
+        self._shares: tuple[Share, ...] | None = None
 
-    def __iter__(self) -> Iterator[list[int]]:
-        return iter(self._all()[self._consumed :])
+    def __iter__(self) -> Iterator[list[Draw]]:
+        """The batches left of the epoch for this process, one list for each forward pass."""
+        for share in self.shares():
+            for batch in share.batches:
+                yield [Draw(index, self._epoch) for index in batch]
 
     def __len__(self) -> int:
-        """Batches of the whole epoch for this process, consumed ones included."""
+        """Steps of the whole epoch, those done included."""
         return len(self._all())
 
+    def shares(self) -> tuple[Share, ...]:
+        """What this process takes of each step that is left of the epoch."""
+        return self._all()[self._consumed :]
+
     def total(self, epochs: int) -> int:
-        """Batches of the first `epochs` epochs for this process; epochs of a sampler may differ by a few."""
-        return sum(len(self._sampler.batches(epoch)) // self._world_size for epoch in range(epochs))
+        """Steps of the first `epochs` epochs; epochs of a sampler may differ by a few."""
+        return sum(-(-len(self._sampler.batches(epoch)) // self._per_step) for epoch in range(epochs))
+
+    @property
+    def per_step(self) -> int:
+        """Batches of the sampler that a step takes."""
+        return self._per_step
 
     @property
     def epoch(self) -> int:
@@ -61,44 +101,59 @@ class EpochBatches:
 
     @property
     def consumed(self) -> int:
-        """Batches of this epoch that the training loop has used."""
+        """Steps of this epoch that the training loop has done."""
         return self._consumed
 
     def set_epoch(self, epoch: int) -> None:
-        """Start an epoch from its first batch."""
-        self._epoch, self._consumed, self._batches = epoch, 0, None
+        """Start an epoch from its first step."""
+        self._epoch, self._consumed, self._shares = epoch, 0, None
+
+    def set_micro_batch(self, most: int | None) -> None:
+        """Cut batches from here on to at most so many utterances a forward pass; None cuts none."""
+        self._micro_batch, self._shares = most, None
 
     def consume(self) -> None:
-        """Count one batch as used."""
+        """Count one step as done."""
         self._consumed += 1
 
     def state_dict(self) -> dict[str, int]:
         """The position, to be saved in a checkpoint."""
-        return {"epoch": self._epoch, "consumed": self._consumed, "world_size": self._world_size}
+        return {"epoch": self._epoch, "consumed": self._consumed, "per_step": self._per_step}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Continue at a saved position.
+        """Continue at a saved position, with any number of processes.
 
         Raises:
-            AssemblyError: if it was reached by another number of processes.
+            AssemblyError: if it counts steps of another size.
         """
-        world_size = state.get("world_size", 1)  # positions of one process were once saved without it
-        if world_size != self._world_size:
+        per_step = state["per_step"]
+        if per_step != self._per_step:
             raise AssemblyError(
-                f"a run must be continued by as many processes as reached its position, {world_size}, but there are "
-                f"{self._world_size} instead: the batches consumed would be others."
+                f"a run must be continued with as many batches a step as it began with, {per_step}, but takes "
+                f"{self._per_step} instead: its position would be another one. Set `training.batches_per_step` to "
+                f"{per_step}."
             )
         self.set_epoch(state["epoch"])
         self._consumed = state["consumed"]
 
-    def _all(self) -> list[list[int]]:
-        if self._batches is None:
-            batches = [list(batch) for batch in self._sampler.batches(self._epoch)]
-            shared = len(batches) // self._world_size
-            if not shared:
-                raise AssemblyError(
-                    f"an epoch must have at least one batch for each of the {self._world_size} processes, but has "
-                    f"{len(batches)} instead. Use fewer processes or smaller batches."
-                )
-            self._batches = batches[self._rank : shared * self._world_size : self._world_size]
-        return self._batches
+    def _all(self) -> tuple[Share, ...]:
+        if self._shares is None:
+            batches = [tuple(int(index) for index in batch) for batch in self._sampler.batches(self._epoch)]
+            steps = [batches[start : start + self._per_step] for start in range(0, len(batches), self._per_step)]
+            self._shares = tuple(map(self._share, steps))
+        return self._shares
+
+    def _share(self, step: Sequence[tuple[int, ...]]) -> Share:
+        passes = [
+            [part for batch in step[rank :: self._world_size] for part in self._cut(batch)]
+            for rank in range(self._world_size)
+        ]
+        return Share(
+            batches=tuple(passes[self._rank]),
+            num_utterances=sum(map(len, step)),
+            num_passes=max(map(len, passes)),
+        )
+
+    def _cut(self, batch: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        most = self._micro_batch or len(batch)
+        return (batch[start : start + most] for start in range(0, len(batch), most))

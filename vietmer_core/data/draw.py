@@ -1,9 +1,10 @@
 """`Draw`: one use of an utterance in training. Torch-free."""
 
-from typing import NamedTuple
+import attrs
 
 
-class Draw(NamedTuple):
+@attrs.frozen
+class Draw:
     """Which utterance is drawn in which epoch: what augmentation depends on, beside the seed of the run.
 
     The epoch travels with the position, since a process of the loader outlives an epoch and is told nothing else.

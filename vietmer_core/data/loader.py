@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vietmer_core.batch import Batch
 from vietmer_core.data.dataset import Sample, UtteranceDataset, collate
+from vietmer_core.data.draw import Draw
 from vietmer_core.data.sizes import UtteranceSizes
 from vietmer_core.errors import AssemblyError, CacheError, DataError, RunError, VietmerError
 from vietmer_core.spec import LoaderSpec
@@ -43,9 +44,10 @@ class GuardedDataset(Dataset[Sample | Fault]):
     def __len__(self) -> int:
         return len(self._dataset)
 
-    def __getitem__(self, index: int) -> Sample | Fault:
+    def __getitem__(self, drawn: int | Draw) -> Sample | Fault:
+        index = drawn.index if isinstance(drawn, Draw) else drawn
         try:
-            return self._dataset[index]
+            return self._dataset[drawn]
         except DataError as error:
             return Fault(index=index, sentence=str(error))
         except CacheError as error:
@@ -98,7 +100,12 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def make_loader(
-    dataset: UtteranceDataset, batches: Iterable[list[int]], *, loader: LoaderSpec, seed: int, pin_memory: bool
+    dataset: UtteranceDataset,
+    batches: Iterable[list[int]] | Iterable[list[Draw]],
+    *,
+    loader: LoaderSpec,
+    seed: int,
+    pin_memory: bool,
 ) -> DataLoader[Any]:
     """A loader with a generator of its own, so that its seeds do not disturb the model's random numbers.
 
@@ -153,7 +160,7 @@ def iterate(
     Raises:
         RunError: if a worker ends unexpectedly.
     """
-    for loaded in _draws(loader):
+    for loaded in draws(loader):
         on_cut(loaded.tokens_cut)
         on_padded(loaded.samples_added)
         for fault in loaded.faults:
@@ -162,11 +169,16 @@ def iterate(
             yield loaded.batch
 
 
-def _draws(loader: DataLoader[Any]) -> Iterator[Loaded]:
+def draws(loader: DataLoader[Any]) -> Iterator[Loaded]:
+    """What each draw of a loader gives, one for each list of its batch sampler.
+
+    Raises:
+        RunError: if a worker ends unexpectedly.
+    """
     try:
         with _interrupts_blocked():
-            draws = iter(loader)
-        yield from draws
+            drawn = iter(loader)
+        yield from drawn
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise

@@ -125,6 +125,11 @@ class PretrainedBackbone(nn.Module):
         self.begin_epoch(0)
 
     @property
+    def layers(self) -> tuple[nn.Module, ...]:
+        """The layers of the network, from the bottom to the top."""
+        return self._layers
+
+    @property
     def is_tuned(self) -> bool:
         """Whether anything of the network is trained in the current epoch."""
         return self.plan.lora is not None or self._depth > 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vietmer_core.data.batch_params import BatchLimits
 from vietmer_core.data.batches import EpochBatches
 from vietmer_core.data.sizes import UtteranceSizes
-from vietmer_core.errors import AssemblyError, TooLongError
+from vietmer_core.errors import TooLongError
 from vietmer_core.protocols import Sampler
 from vietmer_core.shapes import frames_of
 from vietmer_core.testing.candidates import Candidate
@@ -56,39 +56,45 @@ def _launched(*, rank: int, world_size: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _shard(candidate: Candidate, sizes: UtteranceSizes, *, epoch: int, rank: int, world_size: int) -> list[list[int]]:
-    """What one process takes of an epoch, with a sampler that it has built for itself."""
+def _shard(
+    candidate: Candidate, sizes: UtteranceSizes, *, epoch: int, rank: int, world_size: int, per_step: int
+) -> list[tuple[tuple[int, ...], ...]]:
+    """What one process takes of each step of an epoch, with a sampler that it has built for itself."""
     with _launched(rank=rank, world_size=world_size):
-        batches = EpochBatches(_built(candidate, sizes), rank=rank, world_size=world_size)
+        batches = EpochBatches(_built(candidate, sizes), rank=rank, world_size=world_size, per_step=per_step)
         batches.set_epoch(epoch)
-        return list(batches)
+        return [share.batches for share in batches.shares()]
 
 
 def sampler_shards(candidate: Candidate) -> None:
-    """Each process builds it for itself: all take equally many batches, none twice, fewer than they are left out."""
+    """Each process builds it for itself: together they take what one process takes, step by step, and none twice."""
 
     @check_settings()
-    @given(num_utterances=st.integers(12, 60), world_size=st.sampled_from(WORLDS), epoch=st.integers(0, 5))
-    def holds(num_utterances: int, world_size: int, epoch: int) -> None:
+    @given(
+        num_utterances=st.integers(1, 60),
+        world_size=st.sampled_from(WORLDS),
+        per_step=st.integers(1, 6),
+        epoch=st.integers(0, 5),
+    )
+    def holds(num_utterances: int, world_size: int, per_step: int, epoch: int) -> None:
         sizes = sizes_of(num_utterances, 0)
-        whole = [[int(index) for index in batch] for batch in _built(candidate, sizes).batches(epoch)]
-        if len(whole) < world_size:
-            return
-        where = f"epoch {epoch} of a split of {num_utterances}, {world_size} processes"
-        try:
-            shards = [
-                _shard(candidate, sizes, epoch=epoch, rank=rank, world_size=world_size) for rank in range(world_size)
-            ]
-        except AssemblyError as error:
-            raise _fail("sampler_shards", candidate, f"{where}: {error}") from error
-        steps = len(whole) // world_size
+        whole = [tuple(int(index) for index in batch) for batch in _built(candidate, sizes).batches(epoch)]
+        where = f"epoch {epoch} of a split of {num_utterances}, {per_step} batches a step, {world_size} processes"
+        shards = [
+            _shard(candidate, sizes, epoch=epoch, rank=rank, world_size=world_size, per_step=per_step)
+            for rank in range(world_size)
+        ]
+        steps = [whole[start : start + per_step] for start in range(0, len(whole), per_step)]
         lengths = [len(shard) for shard in shards]
-        if set(lengths) != {steps}:
-            message = f"{where}: they take {lengths} batches, not {steps} each of {len(whole)}."
+        if set(lengths) != {len(steps)}:
+            message = f"{where}: they take {lengths} steps, not {len(steps)} each."
             raise _fail("sampler_shards", candidate, message)
-        together = [shards[number % world_size][number // world_size] for number in range(steps * world_size)]
-        if together != whole[: steps * world_size]:
-            raise _fail("sampler_shards", candidate, f"{where}: together they do not take the batches of one process.")
+        for number, step in enumerate(steps):
+            taken = [shard[number] for shard in shards]
+            together = [taken[turn % world_size][turn // world_size] for turn in range(sum(map(len, taken)))]
+            if together != step:
+                message = f"{where}: in step {number} they do not take together what one process takes."
+                raise _fail("sampler_shards", candidate, message)
 
     holds()
 
@@ -105,19 +111,19 @@ def sampler_continues(candidate: Candidate) -> None:
             begun.set_epoch(passed)
             list(begun)
         begun.set_epoch(epoch)
-        whole = list(begun)
+        whole = begun.shares()
         consumed = data.draw(st.integers(0, len(whole)), label="consumed")
         for _ in range(consumed):
             begun.consume()
         resumed = EpochBatches(_built(candidate, sizes))
         resumed.load_state_dict(begun.state_dict())
         where = f"epoch {epoch} of a split of {num_utterances}"
-        if list(resumed) != whole[consumed:]:
+        if resumed.shares() != whole[consumed:]:
             message = f"{where}: after {consumed} of {len(whole)} batches it goes on with others than those left."
             raise _fail("sampler_continues", candidate, message)
         begun.set_epoch(epoch + 1)
         resumed.set_epoch(epoch + 1)
-        if list(begun) != list(resumed):
+        if begun.shares() != resumed.shares():
             raise _fail("sampler_continues", candidate, f"{where}: the epoch after it is another one where it went on.")
 
     holds()

@@ -26,15 +26,16 @@ class Progress:
     seconds: float = 0.0
 
 
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint; the previous one stays whole until the new one is.
+def save_checkpoint(*paths: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint to each path; the previous one stays whole until the new one is.
 
     Raises:
         RunError: if it cannot be written.
     """
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **state}, buffer)
-    write_atomically(path, buffer.getvalue())
+    for path in paths:
+        write_atomically(path, buffer.getvalue())
 
 
 def load_checkpoint(path: Path, *, device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -6,11 +6,11 @@ from typing import Any, cast
 import attrs
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from vietmer_core.assembly import build_frontends, build_loss, build_model, build_sampler, part_seed
-from vietmer_core.batch import Batch
+from vietmer_core.augment.pipeline import WaveformAugmentation
 from vietmer_core.canonical import CanonicalPasses, canonical_passes
 from vietmer_core.catalogue import Catalogue
 from vietmer_core.components import Modality
@@ -19,7 +19,7 @@ from vietmer_core.data.dataset import UtteranceDataset
 from vietmer_core.data.loader import evaluation_batches, make_loader
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.splits import open_split
-from vietmer_core.errors import AssemblyError, DataError, RunError, TooLongError
+from vietmer_core.errors import AssemblyError, DataError, TooLongError
 from vietmer_core.features.filling import open_feature_cache
 from vietmer_core.features.states import SplitStates
 from vietmer_core.frontends import Frontends
@@ -27,30 +27,12 @@ from vietmer_core.model import EmotionModel
 from vietmer_core.protocols import Loss, Sampler
 from vietmer_core.records import CacheRecord
 from vietmer_core.spec import ExperimentSpec
-from vietmer_core.training.steps import padding_efficiency
+from vietmer_core.training.augmenting import longest_sizes, refuse_kept_audio, training_augmentation
+from vietmer_core.training.devices import with_threads
+from vietmer_core.training.processes import Processes
 from vietmer_core.training.weights import pinned
 
 EVALUATION_BATCH_SIZE = 16
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device of a run.
-
-    Raises:
-        RunError: if a GPU is asked for and there is none.
-    """
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise RunError(
-            "`training.device` must be `cpu` or `auto` here, but is `cuda`: no GPU is usable. See `vietmer doctor`."
-        )
-    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def with_threads(spec: ExperimentSpec) -> ExperimentSpec:
-    """The spec with its number of threads resolved, and torch held to it."""
-    threads = spec.threads or torch.get_num_threads()
-    torch.set_num_threads(threads)
-    return spec.model_copy(update={"threads": threads})
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -69,6 +51,7 @@ class Experiment:
         batches: The order of the training split.
         passes: The canonical passes of the model.
         states: Kept states of frozen encoders, by split.
+        augmentation: What changes the waveforms of the training split, or None.
     """
 
     spec: ExperimentSpec
@@ -82,33 +65,21 @@ class Experiment:
     batches: EpochBatches
     passes: CanonicalPasses
     states: Mapping[str, Mapping[Modality, SplitStates]]
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Logits `(batch, classes)` of a batch of training, at the shapes that the spec asks for."""
-        if self._is_canonical:
-            return self.passes.logits([batch])
-        logits: Tensor = self.model(batch.to(self.device))
-        return logits
-
-    def padding_efficiency(self, batch: Batch) -> float:
-        """Real ÷ computed frames of the pass, or the passes, of the batch that went through `forward` last."""
-        return self.passes.padding_efficiency if self._is_canonical else padding_efficiency(batch)
-
-    @property
-    def _is_canonical(self) -> bool:
-        return self.spec.shapes.training == "canonical"
+    augmentation: WaveformAugmentation | None
 
     def train_loader(self) -> DataLoader[Any]:
         """The training split, in the order and from the position of `batches`."""
-        dataset = split_dataset(self.train, self.frontends, self.spec, states=self.states.get("train"))
+        states = self.states.get("train")
+        dataset = split_dataset(self.train, self.frontends, self.spec, states=states, augmentation=self.augmentation)
         seed = part_seed(self.spec.seed, "loader")
         pin = self.device.type == "cuda"
         return make_loader(dataset, self.batches, loader=self.spec.loader, seed=seed, pin_memory=pin)
 
-    def valid_loader(self) -> DataLoader[Any]:
-        """The validation split, every utterance once."""
+    def valid_loader(self, *, rank: int = 0, world_size: int = 1) -> DataLoader[Any]:
+        """The validation split, every utterance once; of several processes each has its part."""
+        shard = slice(rank, None, world_size)
         states = self.states.get("valid")
-        return split_loader(self.valid, self.frontends, self.spec, device=self.device, states=states)
+        return split_loader(self.valid, self.frontends, self.spec, device=self.device, states=states, shard=shard)
 
 
 def split_dataset(
@@ -117,8 +88,9 @@ def split_dataset(
     spec: ExperimentSpec,
     *,
     states: Mapping[Modality, SplitStates] | None = None,
+    augmentation: WaveformAugmentation | None = None,
 ) -> UtteranceDataset:
-    """A labelled split as a dataset."""
+    """A labelled split as a dataset; `augmentation` is for the training split alone."""
     return UtteranceDataset(
         manifest,
         frontends=frontends,
@@ -126,6 +98,7 @@ def split_dataset(
         channel=spec.data.channel,
         cache_mib=spec.loader.cache_mib,
         states=states,
+        augmentation=augmentation,
     )
 
 
@@ -136,9 +109,10 @@ def split_loader(
     *,
     device: torch.device,
     states: Mapping[Modality, SplitStates] | None = None,
+    shard: slice = slice(None),
 ) -> DataLoader[Any]:
-    """A split for evaluation: every utterance once."""
-    batches = evaluation_batches(manifest.sizes, batch_size=EVALUATION_BATCH_SIZE)
+    """A split for evaluation: every utterance of the batches in `shard` once."""
+    batches = evaluation_batches(manifest.sizes, batch_size=EVALUATION_BATCH_SIZE)[shard]
     dataset = split_dataset(manifest, frontends, spec, states=states)
     seed = part_seed(spec.seed, "loader")
     return make_loader(dataset, batches, loader=spec.loader, seed=seed, pin_memory=device.type == "cuda")
@@ -162,7 +136,11 @@ def class_counts(manifest: Manifest, spec: ExperimentSpec) -> dict[str, int]:
 
 
 def prepare(
-    spec: ExperimentSpec, catalogue: Catalogue, *, report: Callable[[CacheRecord], None] = lambda _: None
+    spec: ExperimentSpec,
+    catalogue: Catalogue,
+    *,
+    processes: Processes | None = None,
+    report: Callable[[CacheRecord], None] = lambda _: None,
 ) -> Experiment:
     """Open the training and validation splits and build the model; the test split is not touched.
 
@@ -171,21 +149,31 @@ def prepare(
     Args:
         spec: What to train.
         catalogue: Where its components come from.
+        processes: Those of the run; started here by default.
         report: Told how far the feature cache is filled.
 
     Raises:
         VietmerError: one sentence, or all faults of a manifest at once.
     """
-    spec = with_threads(spec)
-    device = choose_device(spec.training.device)
+    processes = processes or Processes.start(spec.training)
+    spec = with_batches_per_step(with_threads(spec), processes.world_size)
+    device = processes.device
     frontends = build_frontends(spec, catalogue)
+    augmentation = training_augmentation(spec, frontends)
     train, valid = open_split(spec, "train", catalogue), open_split(spec, "valid", catalogue)
-    batches = EpochBatches(_sampler(spec, catalogue, train))
+    batches = EpochBatches(
+        _sampler(spec, catalogue, train),
+        rank=processes.rank,
+        world_size=processes.world_size,
+        per_step=spec.training.batches_per_step,
+        micro_batch=spec.training.micro_batch,
+    )
     loss = build_loss(spec, catalogue, class_counts(train, spec))
     model = build_model(spec, catalogue).to(device)
     spec = pinned(spec, model)
     cast("nn.Module", loss).to(device)
     cache = open_feature_cache(spec, catalogue, model, frontends, device=device, report=report)
+    refuse_kept_audio(spec, () if cache is None else cache.spaces)
     splits = {"train": train, "valid": valid}
     return Experiment(
         spec=spec,
@@ -199,7 +187,14 @@ def prepare(
         batches=batches,
         passes=canonical_passes(model, frontends, spec.shapes, device=device),
         states={} if cache is None else {name: cache.states_of(split, name) for name, split in splits.items()},
+        augmentation=augmentation,
     )
+
+
+def with_batches_per_step(spec: ExperimentSpec, world_size: int) -> ExperimentSpec:
+    """The spec with the batches of a step resolved: one for each process where it gives no number."""
+    resolved = {"batches_per_step": spec.training.batches_per_step or world_size}
+    return spec.model_copy(update={"training": spec.training.model_copy(update=resolved)})
 
 
 def _sampler(spec: ExperimentSpec, catalogue: Catalogue, train: Manifest) -> Sampler:
@@ -209,7 +204,8 @@ def _sampler(spec: ExperimentSpec, catalogue: Catalogue, train: Manifest) -> Sam
         AssemblyError: if its budget is smaller than an utterance, which is named.
     """
     try:
-        return build_sampler(spec, catalogue, train.sizes)
+        return build_sampler(spec, catalogue, longest_sizes(train.sizes, spec))
     except TooLongError as error:
-        utterance = train[error.index]
-        raise AssemblyError(f"{utterance.place}: `{utterance.utterance_id}`: {error}") from None
+        utterance, stretch = train[error.index], spec.augment.longest_stretch
+        slower = f" `augment.waveform` makes it up to {stretch:.3g} times longer." if stretch > 1 else ""
+        raise AssemblyError(f"{utterance.place}: `{utterance.utterance_id}`: {error}{slower}") from None

@@ -1,28 +1,35 @@
 """The training loop: epochs of steps, a validation after each, a checkpoint at every point from which to continue."""
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Literal, final
 
-import attrs
 import pluggy
-import torch
 
 from vietmer_core.assembly import count_parameters, part_seed
-from vietmer_core.data.loader import iterate
+from vietmer_core.batch import Batch
+from vietmer_core.data.batches import Share
+from vietmer_core.data.loader import Loaded, draws
 from vietmer_core.errors import NonFiniteError, RunError, VietmerError
-from vietmer_core.evaluation.metrics import score
-from vietmer_core.evaluation.predictions import predict_split, prediction_rows, write_rows
+from vietmer_core.memory import peak_memory_bytes
+from vietmer_core.modality_dropout import drop_modalities
 from vietmer_core.pretrained.backbone import backbones
 from vietmer_core.records import EpochRecord, FinishRecord, RunRecord, StepRecord
-from vietmer_core.training.checkpoint import Progress, save_checkpoint
+from vietmer_core.training.determinism import deterministic
 from vietmer_core.training.experiment import Experiment
+from vietmer_core.training.failures import save_failure
+from vietmer_core.training.faults import Faults
 from vietmer_core.training.interrupts import Interrupts
+from vietmer_core.training.keeping import Keeper
 from vietmer_core.training.observers import observing, tell
-from vietmer_core.training.optimisation import make_optimiser
+from vietmer_core.training.processes import Processes
+from vietmer_core.training.randomness import random_states
+from vietmer_core.training.resuming import effects
 from vietmer_core.training.run_folder import RunFolder
-from vietmer_core.training.steps import StepOutcome, take_step
-from vietmer_core.training.weights import load_model_state, model_state
+from vietmer_core.training.state import TrainingState
+from vietmer_core.training.steps import StepOutcome
+from vietmer_core.training.validation import validate
 
 Outcome = Literal["finished", "stopped_early", "interrupted"]
 
@@ -33,36 +40,51 @@ class TrainingLoop:
 
     Args:
         experiment: What to train.
+        processes: Those that train it together.
         folder: Where to keep it.
         manager: Hooks to tell.
-        state: A checkpoint to continue from.
+        facts: What a checkpoint says of the run it belongs to (`vietmer_core.training.resuming`).
+        checkpoint: One to continue from.
+        stop_at: A step after which to stop, as Ctrl-C would.
     """
 
     def __init__(
         self,
         experiment: Experiment,
         *,
+        processes: Processes,
         folder: RunFolder,
         manager: pluggy.PluginManager,
-        state: dict[str, Any] | None = None,
+        facts: dict[str, Any],
+        checkpoint: dict[str, Any] | None = None,
+        stop_at: int | None = None,
     ) -> None:
         self._experiment = experiment
+        self._processes = processes
         self._folder = folder
         self._manager = manager
-        self._progress = Progress()
-        self._cut: dict[int, int] = {}
-        self._padded: dict[int, int] = {}
         self._training = experiment.spec.training
-        self._num_steps = experiment.batches.total(self._training.epochs)
-        self._optimiser, self._schedule = make_optimiser(experiment.model, self._training, total_steps=self._num_steps)
-        self._began = time.perf_counter()
-        torch.manual_seed(part_seed(experiment.spec.seed, "training"))
-        if state is not None:
-            self._restore(state)
+        self._stop_at = stop_at
+        self._began = self._step_began = time.perf_counter()
+        self._state = TrainingState(experiment, processes, checkpoint=checkpoint, path=folder.last_checkpoint)
+        self._keeper = Keeper(experiment, self._state, processes=processes, folder=folder, facts=facts)
+        self._faults = Faults(experiment, self._state, processes=processes)
+
+    def effects(self, checkpoint: dict[str, Any] | None) -> list[str]:
+        """What the spec and the processes change of a run that goes on from a checkpoint, a line for each."""
+        if checkpoint is None:
+            return []
+        rate = float(self._state.schedule.get_last_lr()[0])
+        world_size = self._processes.world_size
+        return list(effects(checkpoint, num_steps=self._state.num_steps, rate=rate, world_size=world_size))
 
     def run(self, observers: list[object]) -> FinishRecord:
         """Train to the end, to an early stop, or to Ctrl-C."""
-        with observing(self._manager, observers), Interrupts() as interrupts:
+        with (
+            observing(self._manager, observers),
+            Interrupts() as interrupts,
+            deterministic(self._training.deterministic),
+        ):
             try:
                 tell(self._manager, "start_run", run=self._run_record())
                 finish = self._finish(self._epochs(interrupts))
@@ -74,70 +96,93 @@ class TrainingLoop:
 
     def _fail(self, error: BaseException) -> None:
         """Keep what has been computed: a user's mistake leaves the run between two steps, from which it resumes."""
-        if isinstance(error, VietmerError) and not isinstance(error, NonFiniteError) and self._progress.step:
+        is_kept = isinstance(error, VietmerError) and not isinstance(error, NonFiniteError)
+        if is_kept and self._state.progress.step and self._processes.has_agreed_on(error):
             with suppress(RunError):  # a full disk has stopped the run already
-                self._save(self._folder.last_checkpoint)
+                self._keeper.save_last(seconds=self._seconds())
         outcome: Literal["interrupted", "failed"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        tell(self._manager, "finish_run", finish=self._finish(outcome, message=str(error)))
+        with suppress(RunError):  # what ended the run is what its user is told
+            tell(self._manager, "finish_run", finish=self._finish(outcome, message=str(error)))
 
     def _epochs(self, interrupts: Interrupts) -> Outcome:
-        loaders = self._experiment.train_loader(), self._experiment.valid_loader()
-        batches, training = self._experiment.batches, self._training
+        processes, batches, training = self._processes, self._experiment.batches, self._training
+        loader = self._experiment.train_loader()
+        valid_loader = self._state.valid_loader()
         while batches.epoch < training.epochs:
-            if training.patience is not None and self._progress.epochs_since_best >= training.patience:
+            if training.patience is not None and self._state.progress.epochs_since_best >= training.patience:
                 return "stopped_early"
-            if interrupts.is_requested or not self._steps(loaders[0], interrupts):
-                self._save(self._folder.last_checkpoint)
+            stops = bool(processes.total(interrupts.is_requested)[0])
+            if stops or not self._steps(loader, interrupts):
+                self._keeper.save_last(seconds=self._seconds())
                 return "interrupted"
-            self._validate(loaders[1])
+            self._end_epoch(valid_loader)
         return "finished"
 
     def _steps(self, loader: Any, interrupts: Interrupts) -> bool:
-        """The steps left in this epoch; False if Ctrl-C came before its end."""
-        experiment, progress, batches = self._experiment, self._progress, self._experiment.batches
+        """The steps left in this epoch; False if the run was asked to stop before its end."""
+        experiment, batches, progress = self._experiment, self._experiment.batches, self._state.progress
         experiment.model.train()
         for _, backbone in backbones(experiment.model):
             backbone.begin_epoch(batches.epoch)
-        seed = part_seed(experiment.spec.seed, "draws")
-        for batch in iterate(loader, on_cut=self._cut.update, on_padded=self._padded.update):
-            outcome = take_step(
-                batch.drawn(seed=seed, epoch=batches.epoch),
-                forward=experiment.forward,
-                loss=experiment.loss,
-                optimiser=self._optimiser,
-                schedule=self._schedule,
-                gradient_clip=self._training.gradient_clip,
-            )
+        drawn = draws(loader)
+        self._step_began = time.perf_counter()
+        for share in batches.shares():
+            loaded = [next(drawn) for _ in share.batches]
+            outcome = self._step(share, loaded, is_asked=interrupts.is_requested)
             batches.consume()
             progress.step += 1
-            progress.loss_sum += outcome.loss_sum
-            progress.num_utterances += len(batch)
-            self._tell_step(outcome, len(batch), experiment.padding_efficiency(batch))
+            if outcome is not None:
+                self._tell_step(*outcome)
             if self._training.checkpoint_every and progress.step % self._training.checkpoint_every == 0:
-                self._save_periodic()
-            if interrupts.is_requested and batches.consumed < len(batches):
+                self._keeper.save_periodic(seconds=self._seconds())
+            is_asked = outcome[0].stops if outcome is not None else False
+            is_asked |= interrupts.is_requested and self._processes.world_size == 1
+            if (is_asked or progress.step == self._stop_at) and batches.consumed < len(batches):
                 return False
-        return True
+        for _ in drawn:  # nothing is left: the loader's processes are told that the epoch has ended
+            raise AssertionError
+        return progress.step != self._stop_at
 
-    def _validate(self, loader: Any) -> None:
+    def _step(
+        self, share: Share, loaded: list[Loaded], *, is_asked: bool
+    ) -> tuple[StepOutcome, int, tuple[int, int]] | None:
+        """One step: its outcome, utterances of all processes, real and computed frames; None where nothing is left."""
+        batches = list(self._drawn(self._faults.kept(loaded)))
+        num_utterances = self._faults.count(batches, planned=share.num_utterances)
+        if not num_utterances:
+            return None
+        states = random_states(self._processes.device)
+        try:
+            outcome = self._state.stepper.take(
+                batches, num_utterances=num_utterances, num_passes=self._passes(share), is_asked_to_stop=is_asked
+            )
+        except NonFiniteError as error:
+            raise save_failure(
+                error, batches, self._experiment, folder=self._folder, step=self._state.progress.step, random=states
+            ) from None
+        self._state.progress.loss_sum += outcome.loss_sum
+        self._state.progress.num_utterances += num_utterances
+        frames = [self._state.passes.frames(batch) for batch in batches] or [(1, 1)]
+        return outcome, num_utterances, (sum(real for real, _ in frames), sum(all_ for _, all_ in frames))
+
+    def _drawn(self, batches: list[Batch]) -> Iterator[Batch]:
+        seed, epoch = part_seed(self._experiment.spec.seed, "draws"), self._experiment.batches.epoch
+        rates = self._experiment.spec.augment.modality_dropout
+        return (drop_modalities(batch.drawn(seed=seed, epoch=epoch), rates) for batch in batches)
+
+    def _passes(self, share: Share) -> int:
+        """Forward passes that this process makes at least: where pieces of the model are fetched, all make as many."""
+        return share.num_passes if self._state.is_sharded else 1
+
+    def _end_epoch(self, loader: Any) -> None:
         """Score the validation split, keep the best weights, and move on to the next epoch."""
-        experiment, progress, epoch = self._experiment, self._progress, self._experiment.batches.epoch
-        labels = experiment.spec.labels
-        found = predict_split(
-            experiment.model,
-            loader,
-            num_classes=len(labels),
-            device=experiment.device,
-            passes=experiment.passes if experiment.spec.shapes.prediction == "canonical" else None,
-        )
-        metrics = score(found.probabilities, found.truth, labels).summary
-        value = metrics[self._training.monitor]
-        is_best = self._is_better(value)
+        experiment, progress, epoch = self._experiment, self._state.progress, self._experiment.batches.epoch
+        found, metrics = validate(experiment, self._state, loader, processes=self._processes)
+        is_best = self._is_better(metrics[self._training.monitor])
         if is_best:
-            best = {**model_state(experiment.model), "epoch": epoch, "metrics": metrics}
-            save_checkpoint(self._folder.best_checkpoint, best)
-            write_rows(self._folder.predictions_path("valid"), prediction_rows(found, experiment.valid, labels))
-            progress.best_value, progress.best_epoch, progress.epochs_since_best = value, epoch, 0
+            self._keeper.save_best(found, metrics)
+            progress.best_value, progress.best_epoch = metrics[self._training.monitor], epoch
+            progress.epochs_since_best = 0
         else:
             progress.epochs_since_best += 1
         record = EpochRecord(
@@ -151,97 +196,63 @@ class TrainingLoop:
         progress.loss_sum, progress.num_utterances = 0.0, 0
         experiment.batches.set_epoch(epoch + 1)
         tell(self._manager, "end_epoch", epoch=record)
-        self._save(self._folder.last_checkpoint)
+        self._keeper.save_last(seconds=self._seconds())
 
     def _is_better(self, value: float) -> bool:
-        best = self._progress.best_value
+        best = self._state.progress.best_value
         if best is None:
             return True
         return value < best if self._training.monitor == "loss" else value > best
 
     def _seconds(self) -> float:
-        return self._progress.seconds + time.perf_counter() - self._began
-
-    def _save(self, path: Any) -> None:
-        state: dict[str, Any] = {
-            **model_state(self._experiment.model),
-            "optimiser": self._optimiser.state_dict(),
-            "schedule": self._schedule.state_dict(),
-            "batches": self._experiment.batches.state_dict(),
-            "progress": attrs.asdict(attrs.evolve(self._progress, seconds=self._seconds())),
-            "cut": self._cut,
-            "padded": self._padded,
-            "random": {"cpu": torch.get_rng_state()},
-        }
-        if self._experiment.device.type == "cuda":
-            state["random"]["cuda"] = torch.cuda.get_rng_state(self._experiment.device)
-        save_checkpoint(path, state)
-
-    def _save_periodic(self) -> None:
-        self._save(self._folder.periodic_checkpoint(self._progress.step))
-        self._save(self._folder.last_checkpoint)
-        for old in self._folder.periodic_checkpoints()[: -self._training.keep_checkpoints]:
-            old.unlink()
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        path = self._folder.last_checkpoint
-        try:
-            load_model_state(self._experiment.model, state, path=path)
-            self._optimiser.load_state_dict(state["optimiser"])
-            self._schedule.load_state_dict(state["schedule"])
-            self._experiment.batches.load_state_dict(state["batches"])
-            self._progress, self._cut = Progress(**state["progress"]), dict(state["cut"])
-            self._padded = dict(state.get("padded", {}))
-        except (RuntimeError, KeyError, TypeError, ValueError) as error:
-            detail = " ".join(str(error).split())[:200]
-            raise RunError(f"{path}: the checkpoint does not fit the run's spec: {detail}. Train anew.") from None
-        torch.set_rng_state(state["random"]["cpu"].cpu())
-        if "cuda" in state["random"] and self._experiment.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random"]["cuda"].cpu(), self._experiment.device)
+        return self._state.progress.seconds + time.perf_counter() - self._began
 
     def _run_record(self) -> RunRecord:
         parameters, _ = count_parameters(self._experiment.model)
-        given = (value for group in self._optimiser.param_groups for value in group["params"])
         return RunRecord(
             folder=self._folder.path,
             name=self._experiment.spec.name,
             num_epochs=self._training.epochs,
-            num_steps=self._num_steps,
+            num_steps=self._state.num_steps,
             steps_per_epoch=len(self._experiment.batches),
             first_epoch=self._experiment.batches.epoch,
-            first_step=self._progress.step,
+            first_step=self._state.progress.step,
             monitor=self._training.monitor,
             num_parameters=parameters,
-            num_trainable_parameters=sum(parameter.numel() for parameter in given),
+            num_trainable_parameters=self._state.num_trainable,
             spec=self._experiment.spec.resolved(),
         )
 
-    def _tell_step(self, outcome: StepOutcome, num_utterances: int, efficiency: float) -> None:
-        batches = self._experiment.batches
+    def _tell_step(self, outcome: StepOutcome, num_utterances: int, frames: tuple[int, int]) -> None:
+        batches, now = self._experiment.batches, time.perf_counter()
         record = StepRecord(
             epoch=batches.epoch,
-            step=self._progress.step,
+            step=self._state.progress.step,
             step_in_epoch=batches.consumed,
             loss=outcome.loss_sum / num_utterances,
             gradient_norm=outcome.gradient_norm,
             learning_rate=outcome.learning_rate,
             num_utterances=num_utterances,
-            padding_efficiency=efficiency,
-            seconds=outcome.seconds,
+            padding_efficiency=frames[0] / max(1, frames[1]),
+            seconds=now - self._step_began,
+            memory_bytes=peak_memory_bytes(self._processes.device),
         )
+        self._step_began = now
         tell(self._manager, "end_step", step=record)
 
     def _finish(self, outcome: Outcome | Literal["failed"], *, message: str = "") -> FinishRecord:
+        noted, progress = self._state.noted, self._state.progress
         return FinishRecord(
             outcome=outcome,
             epoch=self._experiment.batches.epoch,
-            step=self._progress.step,
-            best_epoch=self._progress.best_epoch,
-            best_value=self._progress.best_value,
+            step=progress.step,
+            best_epoch=progress.best_epoch,
+            best_value=progress.best_value,
             seconds=self._seconds(),
             message=message,
-            transcripts_cut=len(self._cut),
-            tokens_cut=sum(self._cut.values()),
-            audio_padded=len(self._padded),
-            samples_added=sum(self._padded.values()),
+            transcripts_cut=len(noted.cut),
+            tokens_cut=sum(noted.cut.values()),
+            audio_padded=len(noted.padded),
+            samples_added=sum(noted.padded.values()),
+            utterances_skipped=len(noted.skipped),
         )

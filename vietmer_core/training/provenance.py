@@ -16,7 +16,7 @@ from vietmer_core.spec import COMPONENT_FIELDS, ExperimentSpec, reads
 from vietmer_core.text.abbreviations import ABBREVIATIONS_VERSION
 
 PACKAGES: Final = (
-    *("vietmer-core", "torch", "torchaudio", "numpy", "soundfile", "soxr", "einops"),
+    *("vietmer-core", "torch", "accelerate", "torchaudio", "numpy", "soundfile", "soxr", "einops"),
     *("transformers", "safetensors", "peft", "timm", "sentencepiece", "underthesea", "pyvi"),
 )
 
@@ -106,6 +106,7 @@ def provenance(
     device: torch.device,
     fingerprints: Mapping[str, str],
     pretrained: Mapping[str, Sequence[Mapping[str, Any]]],
+    world_size: int = 1,
 ) -> dict[str, Any]:
     """Everything that a reader needs to know how a run came about.
 
@@ -115,6 +116,7 @@ def provenance(
         device: Where it is trained.
         fingerprints: Of each split.
         pretrained: Records of the pretrained weights of each encoder.
+        world_size: Processes that train it.
     """
     return {
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -127,6 +129,7 @@ def provenance(
         "transcripts": _transcripts(spec, catalogue),
         "seed": spec.seed,
         "threads": torch.get_num_threads(),
+        "processes": world_size,
         "data": dict(fingerprints),
         "hardware": hardware(device),
     }

@@ -25,6 +25,8 @@ from vietmer_core.files import write_atomically
 
 STATUS_FILE: Final = "status.json"
 RUN_FILES: Final = ("spec.yaml", "provenance.json")
+MEASURED: Final = frozenset({"seconds", "memory_bytes"})
+"""Fields of a record that two equal runs have otherwise."""
 
 
 def _json(value: object) -> bytes:
@@ -150,6 +152,10 @@ class RunFolder:
                     yield json.loads(line)
                 except ValueError:
                     raise RunError(f"{self.metrics_path}:{number}: is not JSON. Remove the line.") from None
+
+    def results(self) -> list[dict[str, Any]]:
+        """The records without what was measured of the machine: equal in equal runs, to the last bit."""
+        return [{name: value for name, value in record.items() if name not in MEASURED} for record in self.records()]
 
     def keep_records_to(self, step: int) -> None:
         """Drop the records after a step, before a run continues from there."""

@@ -1,7 +1,8 @@
 """Starting, continuing and finding runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from vietmer_core.assembly import build_trackers
 from vietmer_core.catalogue import Catalogue, installed_catalogue
@@ -12,13 +13,22 @@ from vietmer_core.plugins import installed_plugins
 from vietmer_core.records import FinishRecord
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_loading import load_spec
+from vietmer_core.training import resuming
+from vietmer_core.training.auto_batch import with_micro_batch
 from vietmer_core.training.checkpoint import load_checkpoint
 from vietmer_core.training.experiment import Experiment, prepare
 from vietmer_core.training.loop import TrainingLoop
 from vietmer_core.training.observers import MetricsFile, StatusFile, observing, tell
+from vietmer_core.training.processes import Processes
 from vietmer_core.training.provenance import provenance
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.weights import pretrained_json
+
+Say = Callable[[str], None]
+
+
+def _silent(line: str) -> None:
+    del line
 
 
 def _fingerprints(experiment: Experiment) -> dict[str, str]:
@@ -27,82 +37,180 @@ def _fingerprints(experiment: Experiment) -> dict[str, str]:
     return {name: split_fingerprint(manifest, content=content) for name, manifest in splits.items()}
 
 
-def _own_observers(folder: RunFolder) -> list[object]:
-    return [MetricsFile(folder.metrics_path), StatusFile(folder.path)]
-
-
-def _prepared(spec: ExperimentSpec, catalogue: Catalogue | None, observers: Sequence[object]) -> Experiment:
+def _prepared(
+    spec: ExperimentSpec, catalogue: Catalogue, observers: Sequence[object], *, processes: Processes, say: Say
+) -> Experiment:
     manager = installed_plugins().manager
     with observing(manager, list(observers)):
-        return prepare(
-            spec,
-            catalogue or installed_catalogue(),
-            report=lambda record: tell(manager, "fill_cache", progress=record),
+        experiment = processes.together(
+            lambda: prepare(
+                spec,
+                catalogue,
+                processes=processes,
+                report=lambda record: tell(manager, "fill_cache", progress=record),
+            )
         )
+    return with_micro_batch(experiment, processes, say=say)
+
+
+def _observers(
+    spec: ExperimentSpec, catalogue: Catalogue, given: Sequence[object], *, processes: Processes
+) -> list[object]:
+    """Those that watch the run: the main process tells them."""
+    return [*build_trackers(spec, catalogue), *given] if processes.is_main else []
+
+
+def _own_observers(folder: RunFolder, *, processes: Processes) -> list[object]:
+    return [MetricsFile(folder.metrics_path), StatusFile(folder.path)] if processes.is_main else []
+
+
+def _provenance(experiment: Experiment, *, processes: Processes) -> dict[str, Any]:
+    return provenance(
+        experiment.spec,
+        experiment.catalogue,
+        device=experiment.device,
+        fingerprints=_fingerprints(experiment),
+        pretrained=pretrained_json(experiment.model),
+        world_size=processes.world_size,
+    )
+
+
+def _facts(experiment: Experiment, record: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of the run it belongs to."""
+    return {
+        "spec": experiment.spec.resolved(),
+        "versions": resuming.versions(record),
+        "num_steps": experiment.batches.total(experiment.spec.training.epochs),
+    }
 
 
 def start_run(
-    spec: ExperimentSpec, *, root: Path, observers: Sequence[object] = (), catalogue: Catalogue | None = None
+    spec: ExperimentSpec,
+    *,
+    root: Path,
+    observers: Sequence[object] = (),
+    catalogue: Catalogue | None = None,
+    stop_at: int | None = None,
+    say: Say = _silent,
 ) -> tuple[RunFolder, FinishRecord]:
-    """Train a spec in a new folder under `root`.
+    """Train a spec in a new folder under `root`, together with the other processes where there are any.
+
+    Args:
+        spec: What to train.
+        root: Where run folders live.
+        observers: Told of its steps.
+        catalogue: Where its components come from.
+        stop_at: A step after which to stop, as Ctrl-C would.
+        say: Takes a line for the user.
 
     Raises:
         VietmerError: one sentence; nothing is made where the spec or the data cannot be used.
     """
-    observers = [*build_trackers(spec, catalogue or installed_catalogue()), *observers]
-    experiment = _prepared(spec, catalogue, observers)
-    fingerprints = _fingerprints(experiment)
-    folder = RunFolder.create(root, spec.name)
-    folder.write_spec(experiment.spec.resolved())
-    record = provenance(
-        experiment.spec,
-        experiment.catalogue,
-        device=experiment.device,
-        fingerprints=fingerprints,
-        pretrained=pretrained_json(experiment.model),
-    )
-    folder.write_json("provenance.json", record)
-    loop = TrainingLoop(experiment, folder=folder, manager=installed_plugins().manager)
-    return folder, loop.run([*_own_observers(folder), *observers])
+    catalogue = catalogue or installed_catalogue()
+    processes = Processes.start(spec.training)
+    try:
+        watching = _observers(spec, catalogue, observers, processes=processes)
+        experiment = _prepared(spec, catalogue, watching, processes=processes, say=say)
+        record = _provenance(experiment, processes=processes)
+
+        def create() -> Path | None:
+            if not processes.is_main:
+                return None
+            made = RunFolder.create(root, spec.name)
+            made.write_spec(experiment.spec.resolved())
+            made.write_json(resuming.PROVENANCE_FILE, record)
+            return made.path
+
+        folder = RunFolder(Path(str(processes.from_main(processes.together(create)))))
+        loop = TrainingLoop(
+            experiment,
+            processes=processes,
+            folder=folder,
+            manager=installed_plugins().manager,
+            facts=_facts(experiment, record),
+            stop_at=stop_at,
+        )
+        return folder, loop.run([*watching, *_own_observers(folder, processes=processes)])
+    finally:
+        processes.close()
 
 
 def resume_run(
     path: Path,
     *,
+    overrides: Sequence[str] = (),
     observers: Sequence[object] = (),
     catalogue: Catalogue | None = None,
     cache: str | None = None,
+    accept_versions: bool = False,
+    stop_at: int | None = None,
+    say: Say = _silent,
 ) -> tuple[RunFolder, FinishRecord]:
     """Continue a run from its last checkpoint, in the middle of an epoch where it stood there.
 
+    A run that was killed before its first checkpoint begins anew in its folder.
+
     Args:
         path: Its folder.
+        overrides: `FIELD=VALUE`, laid over its spec: what `resuming.MAY_CHANGE` names.
         observers: Told of its steps.
         catalogue: Where its components come from.
         cache: Another folder for the feature cache, or `none`; in fp32 and at canonical shapes that changes no bit.
+        accept_versions: Go on with other versions of what computes, too.
+        stop_at: A step after which to stop, as Ctrl-C would.
+        say: Takes a line for the user, such as the effect of an override.
 
     Raises:
-        RunError: if it has no checkpoint, or its data has changed since it began.
+        RunError: if its spec, data or versions have changed since it began, or it is under way.
     """
-    folder = RunFolder.open(path)
+    folder, catalogue = RunFolder.open(path), catalogue or installed_catalogue()
+    _require_ended(folder)
+    checkpoint = load_checkpoint(folder.last_checkpoint) if folder.last_checkpoint.exists() else None
+    own = read_spec(folder, catalogue)
+    if checkpoint is not None:
+        resuming.check_unchanged(checkpoint["spec"], own.resolved(), folder=folder)
+    spec = with_cache(load_spec([folder.spec_path], overrides, catalogue=catalogue), cache)
+    resuming.check_overrides(resuming.differences(own.resolved(), spec.resolved()), folder=folder)
+    processes = Processes.start(spec.training)
+    try:
+        watching = _observers(spec, catalogue, observers, processes=processes)
+        experiment = _prepared(spec, catalogue, watching, processes=processes, say=say)
+        changes = resuming.differences(own.resolved(), experiment.spec.resolved())
+        began, record = folder.read_json(resuming.PROVENANCE_FILE), _provenance(experiment, processes=processes)
+        resuming.check_data(began.get("data", {}), record["data"], folder=folder)
+        recorded = resuming.versions(began) if checkpoint is None else checkpoint["versions"]
+        found = resuming.versions(record)
+        if not accept_versions:
+            resuming.check_versions(recorded, found, folder=folder)
+        loop = TrainingLoop(
+            experiment,
+            processes=processes,
+            folder=folder,
+            manager=installed_plugins().manager,
+            facts=_facts(experiment, record),
+            checkpoint=checkpoint,
+            stop_at=stop_at,
+        )
+        for line in [*resuming.described(changes), *loop.effects(checkpoint)]:
+            say(line)
+        if processes.is_main:
+            step = 0 if checkpoint is None else int(checkpoint["progress"]["step"])
+            folder.keep_records_to(step)
+            new = found if found != recorded else None
+            resuming.note_resumption(folder, step=step, changes=changes, new_versions=new)
+            folder.write_spec(experiment.spec.resolved())
+        return folder, loop.run([*watching, *_own_observers(folder, processes=processes)])
+    finally:
+        processes.close()
+
+
+def _require_ended(folder: RunFolder) -> None:
     status = folder.read_status()
     if status.get("outcome") == "running":
         where = f"process {status.get('process')} on {status.get('host')}"
-        raise RunError(f"{path}: the run is under way in {where}. If it is not, set `outcome` in its `status.json`.")
-    state = load_checkpoint(folder.last_checkpoint)
-    spec = with_cache(read_spec(folder, catalogue), cache)
-    observers = [*build_trackers(spec, catalogue or installed_catalogue()), *observers]
-    experiment = _prepared(spec, catalogue, observers)
-    began_with = folder.read_json("provenance.json").get("data", {})
-    changed = [name for name, found in _fingerprints(experiment).items() if began_with.get(name) not in (None, found)]
-    if changed:
         raise RunError(
-            f"{path}: the data of {' and '.join(changed)} has changed since the run began, so it cannot be continued. "
-            "Restore the data, or train anew."
+            f"{folder.path}: the run is under way in {where}. If it is not, set `outcome` in its `status.json`."
         )
-    folder.keep_records_to(int(state["progress"]["step"]))
-    loop = TrainingLoop(experiment, folder=folder, manager=installed_plugins().manager, state=state)
-    return folder, loop.run([*_own_observers(folder), *observers])
 
 
 def read_spec(folder: RunFolder, catalogue: Catalogue | None = None) -> ExperimentSpec:

@@ -11,6 +11,7 @@ from vietmer_core.errors import RunError
 from vietmer_core.pretrained.backbone import backbones
 from vietmer_core.pretrained.checkpoints import CheckpointRecord
 from vietmer_core.spec import ExperimentSpec
+from vietmer_core.training.sharded_state import whole
 
 PRETRAINED_FIELDS: Final = ("text", "audio")
 
@@ -29,7 +30,7 @@ def frozen_names(model: nn.Module) -> frozenset[str]:
 def model_state(model: nn.Module) -> dict[str, Any]:
     """What a checkpoint of a run holds of a model: `model`, the weights kept, and `pretrained`, the records."""
     frozen = frozen_names(model)
-    kept = {name: value for name, value in model.state_dict().items() if name not in frozen}
+    kept = {name: whole(value) for name, value in model.state_dict().items() if name not in frozen}
     return {"model": kept, "pretrained": {name: record.as_json() for name, record in pretrained_records(model).items()}}
 
 

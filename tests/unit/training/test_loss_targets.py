@@ -13,8 +13,9 @@ from vietmer_core.batch import Batch, absent_sequence
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.errors import AssemblyError
 from vietmer_core.nn.losses import CrossEntropyLoss
-from vietmer_core.spec import ExperimentSpec
-from vietmer_core.training.steps import take_step
+from vietmer_core.spec import ExperimentSpec, TrainingSpec
+from vietmer_core.training.processes import Processes
+from vietmer_core.training.steps import Stepper
 
 COUNTS = {"angry": 30, "sad": 10}
 SOFT = torch.tensor([[0.25, 0.75], [1.0, 0.0]])
@@ -32,20 +33,34 @@ def batch(soft_labels: Tensor | None) -> Batch:
     return Batch(text=nothing, audio=nothing, labels=labels, indices=torch.arange(2), soft_labels=soft_labels)
 
 
+class Given(nn.Module):
+    """Logits that are parameters."""
+
+    def __init__(self, logits: nn.Parameter) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.logits[: len(batch)]
+
+
 @pytest.mark.parametrize("soft_labels", [SOFT, None])
 def test_a_step_learns_soft_labels_where_the_batch_has_them(soft_labels: Tensor | None) -> None:
     logits = nn.Parameter(torch.tensor([[0.5, -0.5], [0.1, 0.3]]))
     optimiser = SGD([logits], lr=1.0)
     schedule = LambdaLR(optimiser, lambda _: 1.0)
     before = logits.detach().clone()
-    take_step(
-        batch(soft_labels),
-        forward=lambda _: logits,
+    processes = Processes.start(TrainingSpec(device="cpu"))
+    stepper = Stepper(
+        processes=processes,
+        forward=Given(logits),
         loss=CrossEntropyLoss(),
-        optimiser=optimiser,
+        optimiser=processes.accelerator.prepare_optimizer(optimiser),
         schedule=schedule,
         gradient_clip=None,
+        absent=lambda: batch(None),
     )
+    stepper.take([batch(soft_labels)], num_utterances=2)
     target = SOFT if soft_labels is not None else torch.tensor([[0.0, 1.0], [1.0, 0.0]])
     expected = before - (before.softmax(dim=1) - target) / 2  # the gradient of the mean cross-entropy
     torch.testing.assert_close(logits.detach(), expected, rtol=0, atol=1e-6)

@@ -1,0 +1,75 @@
+"""Sharing a model out among several processes: copies of it (DDP), or pieces (FSDP). Over Accelerate."""
+
+from typing import Any, cast
+
+from accelerate import Accelerator, PartialState
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+from torch import nn
+from torch.optim import Optimizer
+
+from vietmer_core.errors import AssemblyError
+from vietmer_core.pretrained.backbone import LAST, backbones
+from vietmer_core.spec import TrainingSpec
+
+
+def fsdp_plugin(training: TrainingSpec) -> FullyShardedDataParallelPlugin | None:
+    """What tells Accelerate to share weights, gradients and optimiser states out; None where a spec does not ask."""
+    if training.sharding == "none":
+        return None
+    return FullyShardedDataParallelPlugin(
+        fsdp_version=2,
+        reshard_after_forward=True,
+        auto_wrap_policy="transformer_based_wrap",
+        transformer_cls_names_to_wrap=[],  # named once the model is there
+        state_dict_type="FULL_STATE_DICT",
+        cpu_ram_efficient_loading=False,
+    )
+
+
+def use_fsdp(accelerator: Accelerator, plugin: FullyShardedDataParallelPlugin | None) -> None:
+    """Make Accelerate shard on CPUs too, where it would make copies.
+
+    Raises:
+        AssemblyError: if there is one process only.
+    """
+    if plugin is None:
+        return
+    if accelerator.num_processes == 1:
+        raise AssemblyError(
+            "`training.sharding: fsdp` must go with several processes, but there is one. Start the run with `torchrun` "
+            "or `accelerate launch`, or leave the field out."
+        )
+    PartialState._shared_state["distributed_type"] = DistributedType.FSDP  # noqa: SLF001  # from which others are made
+    accelerator.state.distributed_type = DistributedType.FSDP
+    accelerator.state.fsdp_plugin = plugin
+
+
+def is_sharded(accelerator: Accelerator) -> bool:
+    """Whether each process holds a piece of the model only."""
+    return bool(accelerator.distributed_type == DistributedType.FSDP)
+
+
+def shared_out(
+    accelerator: Accelerator, forward: nn.Module, optimiser: Optimizer, *, epoch: int
+) -> tuple[nn.Module, Any]:
+    """The forward pass and the optimiser, ready for this process and its precision.
+
+    Args:
+        accelerator: Of this process.
+        forward: Holds the model.
+        optimiser: Of its parameters.
+        epoch: From which the run goes on; layers that are freed later take part from the beginning.
+    """
+    parts = [backbone for _, backbone in backbones(forward)]
+    for backbone in parts:
+        backbone.begin_epoch(LAST)  # DDP watches only what needs a gradient when it is made
+    if is_sharded(accelerator):
+        layers = {type(layer).__name__ for backbone in parts for layer in backbone.layers}
+        accelerator.state.fsdp_plugin.transformer_cls_names_to_wrap = sorted(layers)
+        wrapped, prepared = accelerator.prepare(forward, optimiser)
+    else:
+        wrapped = accelerator.prepare_model(forward)
+        prepared = accelerator.prepare_optimizer(optimiser, device_placement=False)
+    for backbone in parts:
+        backbone.begin_epoch(epoch)
+    return cast("nn.Module", wrapped), prepared
