@@ -9,7 +9,7 @@ from typing import Any, Final, TextIO
 
 import typer
 
-from vietmer_core.cli import cache, data, demo, doctor, evaluate, plugins, predict, runs, train
+from vietmer_core.cli import cache, data, demo, doctor, evaluate, plugins, predict, replay, reproduce, runs, train
 from vietmer_core.errors import ElsewhereError, VietmerError
 from vietmer_core.pretrained.hub import quieten_libraries
 from vietmer_core.pretrained.licences import LicenceWarning
@@ -25,6 +25,8 @@ commands.command("demo")(demo.demo)
 commands.command("train")(train.train)
 commands.command("evaluate")(evaluate.evaluate)
 commands.command("predict")(predict.predict)
+commands.command("reproduce")(reproduce.reproduce)
+commands.command("replay")(replay.replay)
 commands.add_typer(runs.commands, name="runs")
 commands.add_typer(data.commands, name="data")
 commands.add_typer(cache.commands, name="cache")

@@ -80,6 +80,9 @@ def save_failure(
             "epoch": experiment.batches.epoch,
             "indices": list(error.indices),
             "class_counts": class_counts(experiment.train, experiment.spec),
+            "utterance_ids": [
+                experiment.train[index].utterance_id for batch in batches for index in batch.indices.tolist()
+            ],
             "batches": [batch_state(batch) for batch in batches],
             "random": random,
         }

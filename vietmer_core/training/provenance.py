@@ -12,6 +12,7 @@ import torch
 
 from vietmer_core.catalogue import Catalogue
 from vietmer_core.components import Modality, Role
+from vietmer_core.features.identity import processor_model
 from vietmer_core.spec import COMPONENT_FIELDS, ExperimentSpec, reads
 from vietmer_core.text.abbreviations import ABBREVIATIONS_VERSION
 
@@ -34,6 +35,7 @@ def hardware(device: torch.device) -> dict[str, Any]:
 
     found: dict[str, Any] = {
         "machine": platform.machine(),
+        "processor": processor_model(),
         "system": platform.platform(),
         "cores": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,

@@ -1,5 +1,6 @@
 """Running a failed step again, to find the first part whose output is not finite."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,8 +37,7 @@ class Replay:
         bad_weights: Names of parameters that hold numbers that are not finite.
         first_module: The first module, in the order of computation, that gives such numbers from finite ones.
         bad_gradients: Names of parameters whose gradient is not finite.
-        losses: Loss of each utterance of the step.
-        positions: Positions of the utterances in the training split.
+        losses: Id and loss of each utterance of the step.
     """
 
     path: Path
@@ -47,8 +47,13 @@ class Replay:
     bad_weights: tuple[str, ...]
     first_module: str
     bad_gradients: tuple[str, ...]
-    losses: tuple[float, ...]
-    positions: tuple[int, ...]
+    losses: tuple[tuple[str, float], ...]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the step did not fail again."""
+        values = (loss for _, loss in self.losses)
+        return not self.bad_weights and not self.bad_gradients and all(map(math.isfinite, values))
 
 
 def _tensors(value: object) -> Iterator[Tensor]:
@@ -137,6 +142,5 @@ def replay(path: Path, *, catalogue: Catalogue | None = None) -> Replay:
         bad_gradients=tuple(
             name for name, value in model.named_parameters() if value.grad is not None and not _is_finite(value.grad)
         ),
-        losses=tuple(torch.cat(losses).tolist()),
-        positions=tuple(int(index) for batch in batches for index in batch.indices),
+        losses=tuple(zip(state["utterance_ids"], torch.cat(losses).tolist(), strict=True)),
     )
