@@ -10,7 +10,7 @@ from torch.optim import AdamW
 
 from vietmer_core.errors import DataError, RunError
 from vietmer_core.hooks import hookimpl
-from vietmer_core.records import StepRecord
+from vietmer_core.records import EpochRecord, StepRecord
 from vietmer_core.spec_loading import load_spec
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.runs import resume_run, start_run
@@ -192,3 +192,27 @@ def test_a_damaged_line_of_the_metrics_is_named(workplace: Path) -> None:
     folder.metrics_path.write_text("{oops}\n" + text, encoding="utf-8")
     with pytest.raises(RunError, match=r"metrics\.jsonl:1: is not JSON"):
         resume_run(folder.path)
+
+
+class KilledError(BaseException):
+    """Ends a run at once, as a kill does: nothing more is saved."""
+
+
+class KillAtEpoch:
+    """An observer that kills its run when the first epoch has been told."""
+
+    @hookimpl
+    def end_epoch(self, epoch: EpochRecord) -> None:
+        raise KilledError(epoch.epoch)
+
+
+def test_a_kill_between_the_record_of_an_epoch_and_its_checkpoint_leaves_one_record_of_it(workplace: Path) -> None:
+    spec = load_spec([workplace / "spec.yaml"], ["training.checkpoint_every=3"])  # an epoch has three steps
+    unbroken, _ = start_run(spec, root=workplace / "unbroken")
+    with pytest.raises(KilledError):
+        start_run(spec, root=workplace / "runs", observers=[KillAtEpoch()])
+    (killed,) = (workplace / "runs").iterdir()
+    assert [record["record"] for record in RunFolder(killed).records()][-2:] == ["step", "epoch"]
+    assert torch.load(RunFolder(killed).last_checkpoint, weights_only=True)["batches"]["epoch"] == 0
+    resumed, _ = resume_run(killed)
+    assert resumed.results() == unbroken.results()

@@ -157,9 +157,19 @@ class RunFolder:
         """The records without what was measured of the machine: equal in equal runs, to the last bit."""
         return [{name: value for name, value in record.items() if name not in MEASURED} for record in self.records()]
 
-    def keep_records_to(self, step: int) -> None:
-        """Drop the records after a step, before a run continues from there."""
-        kept = [record for record in self.records() if record["step"] <= step]
+    def keep_records_to(self, step: int, *, epoch: int | None = None) -> None:
+        """Drop the records of what comes again, before a run continues.
+
+        Args:
+            step: The last one that is kept.
+            epoch: The one, from 0, with which the run goes on. It may have ended, with a record, at `step` already.
+        """
+
+        def comes_again(record: dict[str, Any]) -> bool:
+            ends_again = epoch is not None and record["record"] == "epoch" and record["epoch"] >= epoch
+            return ends_again or record["step"] > step
+
+        kept = [record for record in self.records() if not comes_again(record)]
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
         write_atomically(self.metrics_path, text.encode())
 

@@ -195,7 +195,7 @@ def resume_run(
             say(line)
         if processes.is_main:
             step = 0 if checkpoint is None else int(checkpoint["progress"]["step"])
-            folder.keep_records_to(step)
+            folder.keep_records_to(step, epoch=experiment.batches.epoch)
             new = found if found != recorded else None
             resuming.note_resumption(folder, step=step, changes=changes, new_versions=new)
             folder.write_spec(experiment.spec.resolved())
