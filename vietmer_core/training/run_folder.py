@@ -167,7 +167,7 @@ class RunFolder:
 
         def comes_again(record: dict[str, Any]) -> bool:
             ends_again = epoch is not None and record["record"] == "epoch" and record["epoch"] >= epoch
-            return ends_again or record["step"] > step
+            return bool(ends_again or record["step"] > step)
 
         kept = [record for record in self.records() if not comes_again(record)]
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
