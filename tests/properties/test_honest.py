@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vietmer_core.components import Component
+from vietmer_core.nn.spec_augment import hide_spans
+from vietmer_core.nn.spec_augment_params import SpecAugmentParams
 from vietmer_core.sequence import MaskedSequence
 from vietmer_core.testing import check_names, failing_checks
 from vietmer_core.testing.leaky import parts
@@ -89,6 +91,20 @@ class PairsOfFrames(nn.Module):
         return MaskedSequence(features=self.project(pairs), lengths=self.output_lengths(sequence.lengths))
 
 
+class SpansOfOwnDraws(nn.Module):
+    """Hides spans and columns in training, drawn from the seed of each row inside its own length."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.filler = nn.Parameter(torch.ones(dim))
+        self.params = SpecAugmentParams(
+            time_probability=0.4, time_span=2, feature_probability=0.3, feature_span=2, feature_min_spans=1
+        )
+
+    def forward(self, sequence: MaskedSequence) -> Tensor:
+        return hide_spans(sequence, self.params, frame_filler=self.filler) if self.training else sequence.features
+
+
 class MaskedDeviation(nn.Module):
     """The deviation with its root kept away from 0."""
 
@@ -108,6 +124,7 @@ HONEST: dict[str, Callable[[], Component]] = {
     "convolutions masked before each": lambda: parts.over_time(MaskedConvolutions),
     "group norm over the row's own frames": lambda: parts.over_time(GroupNormOfOwnFrames),
     "BiLSTM by flipping": lambda: parts.over_time(BiLSTMByFlipping),
+    "spans of own draws": lambda: parts.over_time(SpansOfOwnDraws),
     "pairs of frames": lambda: parts.audio_encoder(PairsOfFrames),
     "a letter's embedding": lambda: parts.text_frontend(parts.CharacterFrontend),
     "states of a frozen layer": lambda: parts.audio_encoder(States),

@@ -5,11 +5,17 @@ or of columns, are hidden in training. An utterance drawn alone follows transfor
 distribution; in a padded batch that function lets the padded width decide, this one does not.
 """
 
+from typing import Final
+
 import torch
 from torch import Tensor
 
 from vietmer_core.nn.draws import fresh_draws, random_bits, uniforms
-from vietmer_core.sequence import mask_from_lengths
+from vietmer_core.nn.spec_augment_params import SpecAugmentParams
+from vietmer_core.sequence import MaskedSequence, mask_from_lengths
+
+TIME_STREAM: Final = 0
+FEATURE_STREAM: Final = 1
 
 
 def _num_spans(lengths: Tensor, rounding: Tensor, *, probability: float, span: int, min_spans: int) -> Tensor:
@@ -72,3 +78,50 @@ def feature_mask(draws: Tensor, *, dim: int, probability: float, span: int, min_
     """
     lengths = torch.full_like(draws, dim)
     return span_mask(lengths, draws, time=dim, probability=probability, span=span, min_spans=min_spans, stream=stream)
+
+
+def hide_spans(
+    sequence: MaskedSequence,
+    params: SpecAugmentParams,
+    *,
+    frame_filler: Tensor | None = None,
+    column_filler: Tensor | None = None,
+) -> Tensor:
+    """Features `(batch, time, dim)` with spans of frames, then spans of columns, hidden; same shape.
+
+    Each row draws from its own seed; a sequence without draws takes seeds from torch's global generator.
+
+    Args:
+        sequence: Right-padded; a component that pads its rows itself gives the lengths before that.
+        params: How much is hidden.
+        frame_filler: What a hidden frame holds, broadcast to the features; zeros by default, as transformers has it.
+        column_filler: What a hidden column holds, likewise.
+    """
+    states, lengths = sequence.features, sequence.lengths
+    draws = fresh_draws(len(lengths), device=lengths.device) if sequence.draws is None else sequence.draws
+    if params.time_probability:
+        frames = span_mask(
+            lengths,
+            draws,
+            time=states.shape[1],
+            probability=params.time_probability,
+            span=params.time_span,
+            min_spans=params.time_min_spans,
+            stream=TIME_STREAM,
+        )  # (batch, time)
+        states = _filled(states, frames[:, :, None], frame_filler)
+    if params.feature_probability:
+        columns = feature_mask(
+            draws,
+            dim=states.shape[2],
+            probability=params.feature_probability,
+            span=params.feature_span,
+            min_spans=params.feature_min_spans,
+            stream=FEATURE_STREAM,
+        )  # (batch, dim)
+        states = _filled(states, columns[:, None, :], column_filler)
+    return states
+
+
+def _filled(states: Tensor, hidden: Tensor, filler: Tensor | None) -> Tensor:
+    return states.masked_fill(hidden, 0) if filler is None else torch.where(hidden, filler.to(states.dtype), states)

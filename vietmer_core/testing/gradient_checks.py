@@ -1,4 +1,7 @@
-"""Checks of gradients, in training mode with dropout switched off: the optimiser must not see the padding."""
+"""Checks of gradients, in training mode with dropout switched off: the optimiser must not see the padding.
+
+Every row has a seed of its own, so that what else draws in training, as SpecAugment does, may stay switched on.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +12,7 @@ from vietmer_core.sequence import MaskedSequence
 from vietmer_core.testing.cases import Case
 from vietmer_core.testing.dropout import WithoutDropout
 from vietmer_core.testing.failures import largest_of, require_same
-from vietmer_core.testing.subjects import Inputs, Outputs, Rows, Subject, Testable, flat, pick, row_values
+from vietmer_core.testing.subjects import Inputs, Outputs, Rows, Subject, Testable, flat, pick, row_values, with_draws
 from vietmer_core.testing.value_checks import for_every_case, place_of
 
 
@@ -42,7 +45,7 @@ def backward(
     module.zero_grad()
     with_leaves, given = leaves(subject, inputs)
     with WithoutDropout():
-        loss = projected(subject.call(module, with_leaves), identities, seed)
+        loss = projected(subject.call(module, with_draws(with_leaves, identities)), identities, seed)
     if loss.requires_grad:
         torch.autograd.backward(loss)
     return _gradients(module), {name: _gradient(leaf) for name, leaf in given.items()}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from vietmer_core.batch import absent_sequence
+from vietmer_core.nn.draws import utterance_draws
 from vietmer_core.sequence import MaskedSequence, pad_rows
 from vietmer_core.testing.cases import Case, cases
 from vietmer_core.testing.sources import Source
@@ -83,6 +84,12 @@ def with_junk(sequence: MaskedSequence, source: Source, seed: int) -> MaskedSequ
     features = sequence.features.clone()
     features[padding] = source.junk(int(padding.sum()), seed).to(features.dtype)
     return sequence.with_features(features)
+
+
+def with_draws(inputs: Inputs, identities: Sequence[int]) -> Inputs:
+    """The same rows, each with the seed of its identity: what draws from it draws the same in every batch."""
+    seeds = utterance_draws(torch.tensor(list(identities), dtype=torch.int64), seed=0, epoch=0)  # (batch,)
+    return {name: sequence.with_draws(seeds) for name, sequence in inputs.items()}
 
 
 def pick(rows: Rows, order: Sequence[int]) -> Rows:

@@ -21,6 +21,7 @@ from vietmer_core.testing.subjects import (
     pick,
     row_values,
     shapes,
+    with_draws,
 )
 
 
@@ -95,18 +96,19 @@ def padding_width(tested: Testable) -> None:
 
 def _control(subject: Subject, module: nn.Module, rows: Rows, row: int, dtype: torch.dtype) -> str:
     """The same comparison where nothing is padded: three copies of the row."""
-    alone = evaluate(subject, module, subject.pad(pick(rows, [row]), dtype))
-    copies = evaluate(subject, module, subject.pad(pick(rows, [row] * 3), dtype))
+    alone = evaluate(subject, module, with_draws(subject.pad(pick(rows, [row]), dtype), [row]))
+    copies = evaluate(subject, module, with_draws(subject.pad(pick(rows, [row] * 3), dtype), [row] * 3))
     gap = difference(flat(row_values(alone, 0)), flat(row_values(copies, 1)))
     return f" Control, three copies of the row and no padding: {gap:.3g}."
 
 
 def _alone_in_batch(check: str, subject: Subject, case: Case, dtype: torch.dtype, module: nn.Module) -> None:
     rows = subject.rows(case)
-    batch = evaluate(subject, module, subject.pad(rows, dtype, extra=case.extra, junk_seed=case.seed))
+    padded = subject.pad(rows, dtype, extra=case.extra, junk_seed=case.seed)
+    batch = evaluate(subject, module, with_draws(padded, range(len(case))))
     largest = largest_of(flat([part for row in range(len(case)) for part in row_values(batch, row)]))
     for row in range(len(case)):
-        alone = row_values(evaluate(subject, module, subject.pad(pick(rows, [row]), dtype)), 0)
+        alone = row_values(evaluate(subject, module, with_draws(subject.pad(pick(rows, [row]), dtype), [row])), 0)
         found = row_values(batch, row)
         place = place_of(check, subject, case, dtype, row)
         same_shape = shapes(alone) == shapes(found)
@@ -130,7 +132,10 @@ def alone_equals_batch(tested: Testable) -> None:
 
 
 def training_alone_equals_batch(tested: Testable) -> None:
-    """The same in training mode with dropout switched off: no statistics of the batch, no draw of its width."""
+    """The same in training mode with dropout switched off: no statistics of the batch, no draw of its width.
+
+    A draw from the seed of a row (`MaskedSequence.draws`) is none of the batch.
+    """
     subject = tested.subject()
 
     def holds(case: Case, dtype: torch.dtype, module: nn.Module) -> None:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 from vietmer_audio_wav2vec2.encoder import Wav2Vec2Encoder
-from vietmer_audio_wav2vec2.params import SpecAugmentParams
-from vietmer_audio_wav2vec2.spec_augment import hide_spans
 
+from vietmer_core.nn.spec_augment import hide_spans
+from vietmer_core.nn.spec_augment_params import SpecAugmentParams
 from vietmer_core.sequence import MaskedSequence, pad_rows
 
 Save = Callable[..., Path]
@@ -84,7 +84,7 @@ def test_hidden_frames_hold_the_embedding_and_hidden_columns_zeros() -> None:
         features=torch.ones(3, 60, 40), lengths=torch.tensor([60, 25, 0]), draws=torch.tensor([1, 2, 3])
     )
     filler = torch.full((40,), 7.0)
-    hidden = hide_spans(frames, params, filler=filler)
+    hidden = hide_spans(frames, params, frame_filler=filler)
     columns = (hidden == 0).all(dim=1)  # (batch, dim)
     spans = (hidden.sum(dim=2) > 40).long()  # (batch, time)
     assert columns.sum(dim=1).min() >= 3

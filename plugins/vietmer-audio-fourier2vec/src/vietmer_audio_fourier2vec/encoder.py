@@ -1,10 +1,12 @@
-"""The encoder: patches of log-mel frames, a linear layer, positions, a Transformer."""
+"""The encoder: SpecAugment, patches of log-mel frames, a linear layer, positions, a Transformer."""
 
 from typing import final
 
 from torch import Tensor, nn
 
 from vietmer_audio_fourier2vec.patches import mean_patches, patch_lengths
+from vietmer_core.nn.spec_augment import hide_spans
+from vietmer_core.nn.spec_augment_params import SpecAugmentParams
 from vietmer_core.nn.transformer import TransformerEncoder, sinusoidal_positions
 from vietmer_core.sequence import MaskedSequence
 
@@ -25,6 +27,7 @@ class Fourier2VecEncoder(nn.Module):
         num_heads: Must divide `dim`.
         hidden_dim: Width of the feed-forward layers.
         dropout: Probability of dropping a projected unit, an attention weight or a feed-forward unit in training.
+        spec_augment: Spans of frames and bands hidden in training, before frames become patches; None hides nothing.
 
     Raises:
         ValueError: if `num_heads` does not divide `dim`.
@@ -40,8 +43,10 @@ class Fourier2VecEncoder(nn.Module):
         num_heads: int,
         hidden_dim: int,
         dropout: float,
+        spec_augment: SpecAugmentParams | None = None,
     ) -> None:
         super().__init__()
+        self.spec_augment = spec_augment
         self.output_dim = dim
         self.patch_frames = patch_frames
         self.projection = nn.Linear(num_mels, dim)
@@ -56,10 +61,20 @@ class Fourier2VecEncoder(nn.Module):
 
     def forward(self, sequence: MaskedSequence) -> MaskedSequence:
         """`(batch, frames, mels)` → `(batch, patches, dim)`."""
-        patches = mean_patches(sequence, self.patch_frames)  # (batch, patches, mels)
+        patches = mean_patches(self._augmented(sequence), self.patch_frames)  # (batch, patches, mels)
         states = self.projection(patches.features)  # (batch, patches, dim)
         states = states + sinusoidal_positions(
             states.shape[1], self.output_dim, device=states.device, dtype=states.dtype
         )
         encoded: MaskedSequence = self.transformer(patches.with_features(self.dropout(states)))
         return encoded.zeroed()
+
+    def _augmented(self, sequence: MaskedSequence) -> MaskedSequence:
+        """In training, spans hidden behind the mean of each band over the utterance's own frames (Park et al. 2019)."""
+        if self.spec_augment is None or not self.training:
+            return sequence
+        frames = sequence.zeroed()
+        means = (
+            frames.features.sum(dim=1, keepdim=True) / frames.lengths.clamp(min=1)[:, None, None]
+        )  # (batch, 1, mels)
+        return frames.with_features(hide_spans(frames, self.spec_augment, frame_filler=means, column_filler=means))

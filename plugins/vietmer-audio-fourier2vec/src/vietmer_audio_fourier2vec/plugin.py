@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vietmer_core.components import Component, Role
 from vietmer_core.hooks import hookimpl
+from vietmer_core.nn.spec_augment_params import SpecAugmentParams
 
 if TYPE_CHECKING:
     from vietmer_core.protocols import AudioFrontend, Encoder
@@ -35,6 +36,10 @@ class Fourier2VecParams(BaseModel):
     num_heads: int = Field(default=4, ge=1, description="Attention heads; must divide `dim`.")
     hidden_dim: int = Field(default=1024, ge=1, description="Width of the feed-forward layers.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout in training.")
+    spec_augment: SpecAugmentParams | None = Field(
+        default=None,
+        description="Hides spans of log-mel frames and bands in training, behind the utterance's mean of each band.",
+    )
 
     @property
     def window_samples(self) -> int:
@@ -48,6 +53,16 @@ class Fourier2VecParams(BaseModel):
     def _heads_divide_dim(self) -> Self:
         if self.dim % self.num_heads:
             raise ValueError(f"`num_heads` must divide `dim` ({self.dim}), but is {self.num_heads} instead.")
+        return self
+
+    @model_validator(mode="after")
+    def _spans_fit_bands(self) -> Self:
+        augment = self.spec_augment
+        if augment is not None and augment.feature_probability and augment.feature_span > self.num_mels:
+            raise ValueError(
+                f"`spec_augment.feature_span` must be at most `num_mels` ({self.num_mels}), but is "
+                f"{augment.feature_span} instead."
+            )
         return self
 
     @model_validator(mode="after")
@@ -114,6 +129,7 @@ def build_encoder(params: Fourier2VecParams) -> "Encoder":
         num_heads=params.num_heads,
         hidden_dim=params.hidden_dim,
         dropout=params.dropout,
+        spec_augment=params.spec_augment,
     )
 
 

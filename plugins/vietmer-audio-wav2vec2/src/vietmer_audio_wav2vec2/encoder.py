@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from vietmer_audio_wav2vec2.adapter import adapt, adapted_lengths
 from vietmer_audio_wav2vec2.extractor import extract
 from vietmer_audio_wav2vec2.lengths import ConvChain
-from vietmer_audio_wav2vec2.params import SpecAugmentParams
-from vietmer_audio_wav2vec2.spec_augment import hide_spans
 from vietmer_audio_wav2vec2.stack import transformer_states
 from vietmer_audio_wav2vec2.windows import Part, cut, draws_of, joined, parts_of
 from vietmer_core.nn.dropout import regrouped
+from vietmer_core.nn.spec_augment import hide_spans
+from vietmer_core.nn.spec_augment_params import SpecAugmentParams
 from vietmer_core.pretrained.backbone import PretrainedBackbone
 from vietmer_core.pretrained.layers import LayerMix
 from vietmer_core.pretrained.stack import encoding
@@ -151,7 +151,9 @@ class Wav2Vec2Encoder(nn.Module):
     def _augmented(self, frames: MaskedSequence) -> Tensor:
         if self.spec_augment is None or not self.training:
             return frames.features
-        return hide_spans(frames, self.spec_augment, filler=getattr(self._model, "masked_spec_embed", None))
+        filler = getattr(self._model, "masked_spec_embed", None)  # (dim,)
+        assert filler is not None or not self.spec_augment.time_probability
+        return hide_spans(frames, self.spec_augment, frame_filler=filler)
 
     def _contextual(self, frames: MaskedSequence) -> Tensor:
         """The Transformer over whole rows, or over windows: `(batch, frames, dim)` → `(batch, frames, states_dim)`."""

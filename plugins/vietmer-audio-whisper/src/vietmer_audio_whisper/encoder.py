@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from vietmer_audio_whisper.frontend import TAIL_FRAMES
 from vietmer_audio_whisper.network import encode, frame_lengths
-from vietmer_audio_whisper.params import SpecAugmentParams
-from vietmer_audio_whisper.spec_augment import hide_spans
 from vietmer_audio_whisper.windows import cut, grouped, joined, parts_of, quiet_compiler, uncompiled
 from vietmer_core.nn.draws import part_draws
 from vietmer_core.nn.dropout import regrouped
+from vietmer_core.nn.spec_augment import hide_spans
+from vietmer_core.nn.spec_augment_params import SpecAugmentParams
 from vietmer_core.pretrained.backbone import PretrainedBackbone
 from vietmer_core.pretrained.layers import LayerMix
 from vietmer_core.pretrained.stack import encoding
@@ -143,7 +143,8 @@ class WhisperAudioEncoder(nn.Module):
         if self._spec_augment is None or not self.training:
             return sequence
         real = (sequence.lengths - self._tail).clamp(min=0)
-        return sequence.with_features(hide_spans(sequence.features, real, sequence.draws, self._spec_augment))
+        heard = MaskedSequence(features=sequence.features, lengths=real, draws=sequence.draws)
+        return sequence.with_features(hide_spans(heard, self._spec_augment))
 
     @property
     def _drops(self) -> bool:

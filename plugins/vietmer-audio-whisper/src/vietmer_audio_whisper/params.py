@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from vietmer_core.pretrained.params import PretrainedParams, WholeNumber
+from vietmer_core.nn.spec_augment_params import SpecAugmentParams
+from vietmer_core.pretrained.params import PretrainedParams
 from vietmer_core.spec_fields import not_a_switch
 
 DEFAULT_CHECKPOINT: Final = "vinai/PhoWhisper-small"
@@ -29,30 +30,6 @@ FRAMES_PER_SECOND: Final = 50
 """Frames of the encoder, one for every two mel frames."""
 
 _Number = Annotated[float, BeforeValidator(not_a_switch)]
-
-
-class SpecAugmentParams(BaseModel):
-    """Spans of mel frames, and of mel bands, hidden in training (Park et al. 2019)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    time_probability: _Number = Field(
-        default=0.05, ge=0, le=1, description="Share of the mel frames hidden, were there no overlaps."
-    )
-    time_span: WholeNumber = Field(default=10, ge=1, description="Mel frames of a span, 10 ms each.")
-    time_min_spans: WholeNumber = Field(default=2, ge=0, description="Spans of an utterance at least, if they fit.")
-    feature_probability: _Number = Field(
-        default=0.0, ge=0, le=1, description="Share of the mel bands hidden, were there no overlaps."
-    )
-    feature_span: WholeNumber = Field(default=10, ge=1, description="Mel bands of a span.")
-    feature_min_spans: WholeNumber = Field(default=0, ge=0, description="Spans of bands at least.")
-
-    @model_validator(mode="after")
-    def _hides_something(self) -> Self:
-        if not self.time_probability and not self.feature_probability:
-            raise ValueError(
-                "`time_probability` or `feature_probability` must be above 0; leave `spec_augment` out to hide nothing."
-            )
-        return self
 
 
 class WhisperParams(PretrainedParams):
