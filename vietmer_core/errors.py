@@ -131,6 +131,14 @@ class ElsewhereError(VietmerError):
         self.exit_code = exit_code  # type: ignore[misc]  # that of the error told elsewhere
 
 
+class OtherProcessError(VietmerError):
+    """What another process of several has met, told by the main one, with its exit code."""
+
+    def __init__(self, rank: int, sentence: str, *, exit_code: int) -> None:
+        super().__init__(f"process of rank {rank}: {sentence}")
+        self.exit_code = exit_code  # type: ignore[misc]  # that of the error met there
+
+
 class NonFiniteError(RunError):
     """A loss or a gradient that is not finite; the weights are not to be kept over an earlier checkpoint.
 

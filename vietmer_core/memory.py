@@ -16,6 +16,8 @@ CGROUP: Final = Path("/sys/fs/cgroup")
 RESET_PEAK: Final = "5"
 """What resets the peak of the resident memory (`man proc_pid_clear_refs`)."""
 KIB: Final = 1024
+ARENAS: Final = 2 * 64 * KIB**2
+"""Address space that glibc reserves for threads, in pieces of 64 MiB, without holding memory; bytes."""
 
 
 def is_memory_error(error: BaseException) -> bool:
@@ -113,7 +115,7 @@ def _limits() -> Iterator[int]:
 
         most, _ = resource.getrlimit(resource.RLIMIT_AS)
         if most != resource.RLIM_INFINITY:
-            yield max(0, most - int(psutil.Process().memory_info().vms))
+            yield max(0, most - int(psutil.Process().memory_info().vms) - ARENAS)
     with suppress(OSError, ValueError):
         most = int((CGROUP / "memory.max").read_text(encoding="ascii"))  # "max" is no number
         yield max(0, most - int((CGROUP / "memory.current").read_text(encoding="ascii")))

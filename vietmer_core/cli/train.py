@@ -118,7 +118,7 @@ def _report(path: Path, outcome: str) -> None:
         padded = f"the audio of {status['audio_padded']} training utterances was too short for the audio encoder"
         typer.echo(f"{padded}; {status['samples_added']} samples of silence were added")
     if status.get("utterances_skipped"):
-        skipped = f"{status['utterances_skipped']} training utterances could not be used and were left out"
-        typer.echo(f"{skipped}; see {path / 'skipped.jsonl'}")
+        skipped = f"training utterances that could not be used and were left out: {status['utterances_skipped']}"
+        typer.echo(f"{skipped}; {path / 'skipped.jsonl'} lists them")
     typer.echo(f"run folder: {path}")
     typer.echo(f"next: vietmer evaluate {path}")

@@ -33,7 +33,10 @@ def save_checkpoint(*paths: Path, state: dict[str, Any]) -> None:
         RunError: if it cannot be written.
     """
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **state}, buffer)
+    try:
+        torch.save({"format": FORMAT, **state}, buffer)
+    except (MemoryError, RuntimeError) as error:
+        raise RunError(f"{paths[0]}: cannot be written: the memory does not suffice for it.") from error
     for path in paths:
         write_atomically(path, buffer.getvalue())
 

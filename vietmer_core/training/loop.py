@@ -74,8 +74,7 @@ class TrainingLoop:
         """What the spec and the processes change of a run that goes on from a checkpoint, a line for each."""
         if checkpoint is None:
             return []
-        rate = float(self._state.schedule.get_last_lr()[0])
-        world_size = self._processes.world_size
+        rate, world_size = self._state.learning_rate, self._processes.world_size
         return list(effects(checkpoint, num_steps=self._state.num_steps, rate=rate, world_size=world_size))
 
     def run(self, observers: list[object]) -> FinishRecord:

@@ -12,7 +12,7 @@ from accelerate.state import AcceleratorState, GradientState
 from accelerate.utils import DistributedDataParallelKwargs, GradientAccumulationPlugin, InitProcessGroupKwargs
 from torch import distributed
 
-from vietmer_core.errors import AssemblyError, ElsewhereError, RunError, VietmerError
+from vietmer_core.errors import AssemblyError, ElsewhereError, OtherProcessError, VietmerError
 from vietmer_core.spec import TrainingSpec
 from vietmer_core.training.devices import check_precision, choose_device
 from vietmer_core.training.sharding import fsdp_plugin, use_fsdp
@@ -111,7 +111,8 @@ class Processes:
     @property
     def device(self) -> torch.device:
         """Where this process computes."""
-        return torch.device(self.accelerator.device)
+        device = torch.device(self.accelerator.device)
+        return torch.device("cpu") if device.type == "cpu" else device  # Accelerate numbers CPUs too
 
     def total(self, *numbers: float) -> tuple[float, ...]:
         """Each number summed over the processes, in float64."""
@@ -162,7 +163,7 @@ class Processes:
         assert found is not None
         told: VietmerError = ElsewhereError(found[1], exit_code=found[2])
         if self.is_main:
-            told = RunError(f"process {first} of {self.world_size}: {found[1]}") if own is None else own
+            told = OtherProcessError(first, found[1], exit_code=found[2]) if own is None else own
         self._agreed = told
         raise told
 

@@ -139,8 +139,8 @@ def effects(checkpoint: Mapping[str, Any], *, num_steps: int, rate: float, world
     processes = len(checkpoint["random"])
     if processes != world_size:
         yield (
-            f"the run goes on with {world_size} processes instead of {processes}: its batches stay the same, its bits "
-            "do not"
+            f"the number of processes is {world_size} instead of {processes}: the batches stay the same, the bits of "
+            "the result do not"
         )
 
 

@@ -5,7 +5,6 @@ from typing import Any, cast, final
 
 import attrs
 from torch import nn
-from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
 
 from vietmer_core.errors import RunError
@@ -97,9 +96,9 @@ class TrainingState:
             self._restore(checkpoint, path=path)
 
     @property
-    def schedule(self) -> LRScheduler:
-        """The learning rates."""
-        return self._schedule
+    def learning_rate(self) -> float:
+        """Of the first group, at which the next step is taken."""
+        return float(self._optimiser.param_groups[0]["lr"])
 
     @property
     def is_sharded(self) -> bool:
