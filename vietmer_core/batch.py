@@ -42,6 +42,15 @@ def _moved(numbers: Tensor | None, device: torch.device | str) -> Tensor | None:
     return None if numbers is None else numbers.to(device, non_blocking=True)
 
 
+def _without(sequence: MaskedSequence, taken: Tensor) -> MaskedSequence:
+    """Length 0 in the rows taken, and no wider than the rows left; waits for the device."""
+    if not bool(taken.any()):
+        return sequence
+    lengths = sequence.lengths.masked_fill(taken, 0)  # (batch,)
+    features = sequence.features[:, : int(lengths.max())]  # (batch, time of the rows left, ...)
+    return MaskedSequence(features=features, lengths=lengths, draws=sequence.draws).zeroed()
+
+
 @attrs.frozen(eq=False, init=False)
 class Batch:
     """One batch of utterances.
@@ -120,6 +129,15 @@ class Batch:
             audio=self.audio.with_draws(folded(draws, AUDIO_STREAM)),
             draws=draws,
         )
+
+    def without(self, *, text: Tensor, audio: Tensor) -> "Batch":
+        """The same batch as if the marked rows had been collated without a modality: its length there is 0.
+
+        Args:
+            text: `(batch,)` bool, True where the text is taken away.
+            audio: `(batch,)` bool, True where the audio is taken away.
+        """
+        return self._with(text=_without(self.text, text), audio=_without(self.audio, audio))
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device; the positions, which the model does not read, stay."""

@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 from vietmer_core.catalogue import Catalogue
 from vietmer_core.components import Modality, Role
 from vietmer_core.errors import PluginError
+from vietmer_core.spec_augmentation import AugmentSpec, dropped_in_vain
 from vietmer_core.spec_fields import (
     DEFAULT_KINDS,
     ComponentParams,
@@ -108,6 +109,8 @@ class DataSpec(Strict):
         test: Manifests of the test split: never read in training.
         channel: `mono` refuses files of several channels, `mix` averages the channels, a number takes one (from 0).
         fingerprint: `content` hashes the audio files, `size` only their names and sizes.
+        faults: What becomes of a training utterance whose audio or transcript cannot be used: `fail` ends the run and
+            names it, `skip` leaves it out, counts it and lists it in the run folder. Other splits always fail.
     """
 
     train: SplitSpec
@@ -115,6 +118,7 @@ class DataSpec(Strict):
     test: SplitSpec | None = None
     channel: Literal["mono", "mix"] | Count = "mono"
     fingerprint: Literal["content", "size"] = "content"
+    faults: Literal["fail", "skip"] = "fail"
 
     def splits(self) -> Iterator[tuple[str, tuple[ManifestSpec, ...]]]:
         """Each split that the spec names, with its manifests."""
@@ -147,6 +151,7 @@ class ExperimentSpec(Strict):
         loader: How utterances reach the model.
         shapes: The shapes of the forward passes.
         cache: Keeps the states of frozen encoders; null encodes each utterance in every epoch.
+        augment: What is changed of an utterance in training.
         training: Optimisation.
         trackers: What watches the run beside the run folder; a tracker that is installed acts only where it is named.
     """
@@ -172,6 +177,7 @@ class ExperimentSpec(Strict):
     loader: LoaderSpec = LoaderSpec()
     shapes: ShapesSpec = ShapesSpec()
     cache: Annotated[CacheSpec | None, BeforeValidator(as_cache)] = None
+    augment: AugmentSpec = AugmentSpec()
     training: TrainingSpec = TrainingSpec()
     trackers: Annotated[
         tuple[Annotated[ComponentParams, PlainValidator(component_of(Role.TRACKER))], ...],
@@ -214,6 +220,18 @@ class ExperimentSpec(Strict):
                 check(self.labels)
             except ValueError as error:
                 raise located([(("loss",), str(error))]) from None
+        return self
+
+    @model_validator(mode="after")
+    def _drops_what_is_read(self, info: Info) -> "ExperimentSpec":
+        """Modality dropout needs a fusion that reads both modalities."""
+        modalities = catalogue_of(info).component(Role.FUSION, self.kind("fusion")).modalities
+        faults: list[Fault] = [
+            (("augment", "modality_dropout", field), sentence)
+            for field, sentence in dropped_in_vain(self.augment.modality_dropout, self.kind("fusion"), modalities)
+        ]
+        if faults:
+            raise located(faults)
         return self
 
     def kind(self, field: str) -> str:

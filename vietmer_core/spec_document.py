@@ -89,8 +89,8 @@ def is_manifest(steps: Sequence[str | int]) -> bool:
 
 
 def is_path(steps: Sequence[str | int]) -> bool:
-    """Whether text at this place is a path: `data.train`, `data.train.0.root`, `cache`, `cache.folder`."""
-    if tuple(steps) in {("cache",), ("cache", "folder")}:
+    """Whether text at this place is a path: `data.train.0.root`, `cache.folder`, `augment.waveform.0.folder`."""
+    if tuple(steps) in {("cache",), ("cache", "folder")} or _names(steps) == ("augment", "waveform", "folder"):
         return True
     return is_manifest(steps) or (is_manifest(steps[:-1]) and steps[-1] in ("path", "root"))
 

@@ -177,6 +177,13 @@ def _models_at(
             return []
     step = location[-1]
     if isinstance(step, int):
-        return list(around)
+        return _of_its_kind(value, around)
     found = [model.model_fields[step].annotation for model in around if step in model.model_fields]
     return [model for annotation in found for model in _models(annotation)]
+
+
+def _of_its_kind(value: Any, models: Sequence[type[BaseModel]]) -> list[type[BaseModel]]:
+    """The model that an entry of a list names by its `kind`; all of them where it names none."""
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    named = [model for model in models if "kind" in model.model_fields and model.model_fields["kind"].default == kind]
+    return named or list(models)

@@ -67,7 +67,7 @@ def expected(detail: ErrorDetails) -> str:
     if names := choices(detail):
         quoted = [f"`{name}`" for name in names]
         return " or ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
-    if detail["type"] in ("component", "manifest", "switch"):
+    if detail["type"] in ("component", "manifest", "switch", "pair"):
         return detail["msg"]
     pattern = _EXPECTED.get(detail["type"])
     if pattern is not None:

@@ -1,7 +1,6 @@
 """From a row of a manifest to what the model reads: one utterance at a time, in the loader's workers."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, final
 
@@ -10,11 +9,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vietmer_core.augment.operation import Waveform
+from vietmer_core.augment.pipeline import WaveformAugmentation
 from vietmer_core.batch import Batch, Stage, absent_sequence
 from vietmer_core.components import Modality
 from vietmer_core.data.audio import read_segment
+from vietmer_core.data.draw import Draw
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.preparing import prepare_audio, prepare_text, samples_added
+from vietmer_core.data.sample_cache import SampleCache
 from vietmer_core.data.utterance import Utterance
 from vietmer_core.errors import DataError
 from vietmer_core.frontends import Frontends
@@ -59,6 +62,29 @@ class Sample:
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
+@attrs.frozen(kw_only=True, eq=False)
+class Prepared:
+    """What is kept in memory of an utterance: a sample, or one that still lacks its audio, and the waveform.
+
+    Attributes:
+        sample: Whole where there is no waveform; else its `audio` is None.
+        waveform: As it was read, where it is changed anew in every epoch.
+    """
+
+    sample: Sample
+    waveform: Waveform | None
+
+    @property
+    def index(self) -> int:
+        """Position of the utterance in its split."""
+        return self.sample.index
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that it takes."""
+        return self.sample.num_bytes + (0 if self.waveform is None else self.waveform.nbytes)
+
+
 def identity_of(utterance_id: str) -> int:
     """A number from 0 to 2^63 - 1 for an utterance's id, the same on every machine."""
     digest = hashlib.blake2b(utterance_id.encode(), digest_size=8).digest()
@@ -77,6 +103,8 @@ class UtteranceDataset(Dataset[Sample]):
         cache_mib: Memory for prepared utterances in this process, MiB; the least recently used go first.
         states: Kept states of frozen encoders, which are read instead of preparing the modality.
         allows_nothing: Whether an utterance of which nothing is left to read is a sample all the same.
+        augmentation: Changes waveforms, where an utterance is asked for by a `Draw`; a plain position, as evaluation
+            asks, gives it as it is.
 
     Raises:
         DataError: at access, if the audio or the transcript cannot be used (`vietmer_core.data.preparing`), or the row
@@ -93,33 +121,40 @@ class UtteranceDataset(Dataset[Sample]):
         cache_mib: int = 0,
         states: "Mapping[Modality, SplitStates] | None" = None,
         allows_nothing: bool = False,
+        augmentation: WaveformAugmentation | None = None,
     ) -> None:
         self._manifest = manifest
         self._frontends = frontends
         self._classes = None if labels is None else {label: index for index, label in enumerate(labels)}
         self._channel = channel
-        self._cache = SampleCache(cache_mib)
+        self._cache: SampleCache[Prepared] = SampleCache(cache_mib)
         self._states = dict(states or {})
         self._allows_nothing = allows_nothing
+        self._augmentation = augmentation
 
     def __len__(self) -> int:
         return len(self._manifest)
 
-    def __getitem__(self, index: int) -> Sample:
-        sample = self._cache.get(index)
-        if sample is None:
-            sample = self._prepare(index)
-            self._cache.put(sample)
-        return sample
+    def __getitem__(self, drawn: int | Draw) -> Sample:
+        index, epoch = (drawn.index, drawn.epoch) if isinstance(drawn, Draw) else (drawn, None)
+        prepared = self._cache.get(index)
+        if prepared is None:
+            prepared = self._prepare(index)
+            self._cache.put(prepared)
+        if prepared.waveform is None:
+            return prepared.sample
+        return self._heard(prepared.sample, prepared.waveform, epoch)
 
-    def _prepare(self, index: int) -> Sample:
+    def _prepare(self, index: int) -> Prepared:
         utterance = self._manifest[index]
         text, cut = self._text(utterance, index)
-        audio, added = self._audio(utterance, index)
-        if not self._allows_nothing and not any(len(part) for part in (text, audio) if part is not None):
+        waveform = self._waveform(utterance)  # (samples,) or None
+        is_changed = waveform is not None and len(waveform) > 0 and self._augmentation is not None
+        audio, added = (None, 0) if is_changed else self._audio(utterance, index, waveform)
+        if not self._allows_nothing and not any(len(part) for part in (text, waveform, audio) if part is not None):
             read = " or ".join(name for name, part in (("transcript", text), ("audio", audio)) if part is not None)
             raise DataError(f"{utterance.place}: `{utterance.utterance_id}` has no {read}, all that the model reads.")
-        return Sample(
+        sample = Sample(
             index=index,
             text=text,
             audio=audio,
@@ -131,6 +166,19 @@ class UtteranceDataset(Dataset[Sample]):
             text_stage=self._stage(Modality.TEXT),
             audio_stage=self._stage(Modality.AUDIO),
         )
+        return Prepared(sample=sample, waveform=waveform if is_changed else None)
+
+    def _heard(self, sample: Sample, waveform: Waveform, epoch: int | None) -> Sample:
+        """The sample with the features of its waveform, changed where it is drawn in an epoch."""
+        frontend = self._frontends.audio
+        assert frontend is not None
+        assert sample.identity is not None
+        if epoch is not None and self._augmentation is not None:
+            waveform = self._augmentation(
+                waveform, identity=sample.identity, epoch=epoch, num_frames=frontend.num_frames
+            )
+        audio = prepare_audio(self._frontends, torch.from_numpy(waveform), place=self._manifest[sample.index].place)
+        return attrs.evolve(sample, audio=audio, samples_added=samples_added(frontend, len(waveform)))
 
     def _soft_label(self, utterance: Utterance) -> Tensor | None:
         if self._classes is None or utterance.soft_label is None:
@@ -151,19 +199,13 @@ class UtteranceDataset(Dataset[Sample]):
         ids = prepare_text(frontend, utterance.transcript, place=utterance.place)  # (tokens, fields)
         return ids, frontend.tokens_cut(utterance.transcript or "")
 
-    def _audio(self, utterance: Utterance, index: int) -> tuple[Tensor | None, int]:
-        """Features or states, and the number of samples added."""
+    def _waveform(self, utterance: Utterance) -> Waveform | None:
+        """The samples that the audio frontend hears, or None where there is nothing to be heard."""
         frontend = self._frontends.audio
-        if frontend is None:
-            return None, 0
-        if Modality.AUDIO in self._states:
-            seconds = float(self._manifest.sizes.audio_seconds[index])
-            added = samples_added(frontend, round(seconds * frontend.sampling_rate))
-            return self._states[Modality.AUDIO].read(index), added
-        if utterance.wav_path is None:
-            return frontend(torch.zeros(0)), 0
+        if frontend is None or Modality.AUDIO in self._states or utterance.wav_path is None:
+            return None
         try:
-            waveform = read_segment(
+            return read_segment(
                 utterance.wav_path,
                 start=utterance.start,
                 end=utterance.end,
@@ -172,35 +214,20 @@ class UtteranceDataset(Dataset[Sample]):
             )
         except DataError as error:
             raise DataError(f"{utterance.place}: {error}") from None
+
+    def _audio(self, utterance: Utterance, index: int, waveform: Waveform | None) -> tuple[Tensor | None, int]:
+        """Features or states, and the number of samples added."""
+        frontend = self._frontends.audio
+        if frontend is None:
+            return None, 0
+        if Modality.AUDIO in self._states:
+            seconds = float(self._manifest.sizes.audio_seconds[index])
+            added = samples_added(frontend, round(seconds * frontend.sampling_rate))
+            return self._states[Modality.AUDIO].read(index), added
+        if waveform is None:
+            return frontend(torch.zeros(0)), 0
         features = prepare_audio(self._frontends, torch.from_numpy(waveform), place=utterance.place)
         return features, samples_added(frontend, len(waveform))
-
-
-@final
-class SampleCache:
-    """Prepared utterances in memory, the least recently used dropped first."""
-
-    def __init__(self, mib: int) -> None:
-        self._limit = mib * 2**20
-        self._size = 0
-        self._samples: OrderedDict[int, Sample] = OrderedDict()
-
-    def get(self, index: int) -> Sample | None:
-        """The sample at a position, or None."""
-        sample = self._samples.get(index)
-        if sample is not None:
-            self._samples.move_to_end(index)
-        return sample
-
-    def put(self, sample: Sample) -> None:
-        """Keep a sample, if it fits at all."""
-        if sample.num_bytes > self._limit:
-            return
-        self._samples[sample.index] = sample
-        self._size += sample.num_bytes
-        while self._size > self._limit:
-            _, dropped = self._samples.popitem(last=False)
-            self._size -= dropped.num_bytes
 
 
 def _padded(rows: Sequence[Tensor | None]) -> MaskedSequence:

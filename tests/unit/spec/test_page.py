@@ -24,6 +24,15 @@ from vietmer_core.spec import (
     ShapesSpec,
     TrainingSpec,
 )
+from vietmer_core.spec_augmentation import (
+    AugmentSpec,
+    BandSpec,
+    CodecSpec,
+    GainSpec,
+    ModalityDropoutSpec,
+    NoiseSpec,
+    SpeedSpec,
+)
 from vietmer_core.spec_files import read_documents
 from vietmer_core.spec_loading import load_spec
 
@@ -54,7 +63,7 @@ NUMBERS = {"integer": "a whole number", "number": "a number"}
 
 def takes(name: str, schema: Mapping[str, Any]) -> str:
     """What a field takes, in words, from its JSON schema."""
-    if name in COMPONENT_FIELDS or name == "corpus":
+    if (name in COMPONENT_FIELDS or name == "corpus") and schema.get("type") != "number":
         return "a component"
     if name in LISTED_FIELDS:
         return "a component or a list of them"
@@ -63,9 +72,10 @@ def takes(name: str, schema: Mapping[str, Any]) -> str:
     kind = schema.get("type")
     if "enum" in schema:
         words = ", ".join(f"`{value}`" for value in schema["enum"])
+    elif "const" in schema:
+        words = f"`{schema['const']}`"
     elif kind == "array":
-        many = f"a list of at least {schema['minItems']} texts"
-        words = "a manifest or a list of them" if "$ref" in schema["items"] else many
+        words = listed(schema)
     elif kind in NUMBERS:
         words = number(schema, NUMBERS[kind])
     elif "$ref" in schema:
@@ -73,6 +83,18 @@ def takes(name: str, schema: Mapping[str, Any]) -> str:
     else:
         words = "a path" if schema.get("format") == "path" else WORDS.get(kind or "", "")
     return words
+
+
+def listed(schema: Mapping[str, Any]) -> str:
+    """What a list takes, in words."""
+    entry = schema.get("items", {})
+    if "prefixItems" in schema:
+        return number(schema["prefixItems"][0], "two numbers")
+    if "enum" in entry:
+        return "a list of " + ", ".join(f"`{value}`" for value in entry["enum"])
+    if "discriminator" in entry:
+        return "a list of operations"
+    return "a manifest or a list of them" if "$ref" in entry else f"a list of at least {schema['minItems']} texts"
 
 
 def taken_by(model: type[BaseModel]) -> set[tuple[str, str]]:
@@ -87,7 +109,11 @@ def taken_by(model: type[BaseModel]) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "model", [ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, TrainingSpec]
+    "model",
+    [
+        *(ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, TrainingSpec),
+        *(AugmentSpec, ModalityDropoutSpec, NoiseSpec, CodecSpec, BandSpec, SpeedSpec, GainSpec),
+    ],
 )
 def test_the_page_says_what_each_field_takes(model: type[BaseModel]) -> None:
     assert {name for name, _ in taken_by(model)} == set(model.model_fields)
