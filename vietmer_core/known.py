@@ -29,6 +29,8 @@ HOUSE_DISTRIBUTIONS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
         ("text", "phobert"): "vietmer-text-phobert",
         ("text", "syllable"): "vietmer-text-syllable",
         ("text", "videberta"): "vietmer-text-videberta",
+        ("tracker", "mlflow"): "vietmer-tracker-mlflow",
+        ("tracker", "tensorboard"): "vietmer-tracker-tensorboard",
         # generated: end
     }
 )

@@ -16,7 +16,16 @@ from vietmer_core.components import Component, Role
 from vietmer_core.data.utterance import KNOWN_METADATA, REQUIRED_FIELDS
 from vietmer_core.known import HOUSE_DISTRIBUTIONS
 from vietmer_core.plugins import installed_plugins
-from vietmer_core.spec import CacheSpec, DataSpec, ExperimentSpec, LoaderSpec, ManifestSpec, ShapesSpec, TrainingSpec
+from vietmer_core.spec import (
+    LISTED_FIELDS,
+    CacheSpec,
+    DataSpec,
+    ExperimentSpec,
+    LoaderSpec,
+    ManifestSpec,
+    ShapesSpec,
+    TrainingSpec,
+)
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -108,7 +117,8 @@ def test_every_plugin_says_how_it_is_installed_and_named_in_a_spec() -> None:
         assert name in readme
         assert kind in readme
         if role != Role.CORPUS.value:
-            assert re.search(rf"{role}: ({{kind: )?{kind}\b", readme), f"{name}: its README shows no line of a spec"
+            field = next((field for field, listed in LISTED_FIELDS.items() if listed == role), role)
+            assert re.search(rf"{field}: ({{kind: )?{kind}\b", readme), f"{name}: its README shows no line of a spec"
 
 
 def test_every_page_is_reached_from_the_index() -> None:

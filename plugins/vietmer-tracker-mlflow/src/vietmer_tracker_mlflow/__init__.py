@@ -1,0 +1,1 @@
+"""A VietMER run in MLflow's local SQLite store."""
