@@ -216,3 +216,12 @@ def test_a_kill_between_the_record_of_an_epoch_and_its_checkpoint_leaves_one_rec
     assert torch.load(RunFolder(killed).last_checkpoint, weights_only=True)["batches"]["epoch"] == 0
     resumed, _ = resume_run(killed)
     assert resumed.results() == unbroken.results()
+
+
+def test_what_a_kill_left_half_written_goes_when_the_run_continues(workplace: Path) -> None:
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", observers=[StopAfter(1)])
+    whole = {path.name for path in folder.path.rglob("*")}
+    for path in (folder.last_checkpoint, folder.path / "status.json"):
+        path.with_name(f".{path.name}.4194304.tmp").write_bytes(b"half")
+    resumed, _ = resume_run(folder.path)
+    assert {path.name for path in resumed.path.rglob("*")} - whole == {"best.pt", "predictions", "valid.jsonl"}

@@ -173,6 +173,11 @@ class RunFolder:
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
         write_atomically(self.metrics_path, text.encode())
 
+    def remove_unfinished(self) -> None:
+        """Delete what a kill left half written (`vietmer_core.files.write_atomically`)."""
+        for path in self.path.rglob(".*.[0-9]*.tmp"):
+            path.unlink(missing_ok=True)
+
 
 def _is_run(path: Path) -> bool:
     return all((path / name).is_file() for name in RUN_FILES)

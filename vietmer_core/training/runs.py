@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vietmer_core.assembly import build_trackers
+from vietmer_core.augment.fingerprint import noise_fingerprint
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.errors import RunError, SpecError
@@ -34,7 +35,9 @@ def _silent(line: str) -> None:
 def _fingerprints(experiment: Experiment) -> dict[str, str]:
     content = experiment.spec.data.fingerprint == "content"
     splits = {"train": experiment.train, "valid": experiment.valid}
-    return {name: split_fingerprint(manifest, content=content) for name, manifest in splits.items()}
+    noise = noise_fingerprint(experiment.augmentation, content=content)
+    found = {name: split_fingerprint(manifest, content=content) for name, manifest in splits.items()}
+    return found if noise is None else {**found, "noise": noise}
 
 
 def _prepared(
@@ -195,6 +198,7 @@ def resume_run(
             say(line)
         if processes.is_main:
             step = 0 if checkpoint is None else int(checkpoint["progress"]["step"])
+            folder.remove_unfinished()
             folder.keep_records_to(step, epoch=experiment.batches.epoch)
             new = found if found != recorded else None
             resuming.note_resumption(folder, step=step, changes=changes, new_versions=new)
