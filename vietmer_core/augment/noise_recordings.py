@@ -17,9 +17,16 @@ _SPARE_SECONDS: Final = 0.01
 
 @attrs.frozen(kw_only=True)
 class NoiseRecording:
-    """One file, and how long it is, s."""
+    """One file.
+
+    Attributes:
+        path: Where it lies.
+        name: Its path in the folder of noise.
+        duration: s.
+    """
 
     path: Path
+    name: str
     duration: float
 
 
@@ -53,7 +60,7 @@ class RecordedNoise:
             info = audio_info(folder / name)
             if not info.num_samples:
                 raise DataError(f"audio file `{folder / name}` must hold noise, but holds no sample. Remove it.")
-            recordings.append(NoiseRecording(path=folder / name, duration=info.duration))
+            recordings.append(NoiseRecording(path=folder / name, name=name, duration=info.duration))
         return cls(recordings=tuple(recordings), sampling_rate=sampling_rate)
 
     def __call__(self, num_samples: int, numbers: np.random.Generator, /) -> NDArray[np.float32]:

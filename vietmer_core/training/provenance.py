@@ -17,7 +17,7 @@ from vietmer_core.spec import COMPONENT_FIELDS, ExperimentSpec, reads
 from vietmer_core.text.abbreviations import ABBREVIATIONS_VERSION
 
 PACKAGES: Final = (
-    *("vietmer-core", "torch", "accelerate", "torchaudio", "numpy", "soundfile", "soxr", "einops"),
+    *("vietmer-core", "torch", "accelerate", "torchaudio", "numpy", "scipy", "soundfile", "soxr", "einops"),
     *("transformers", "safetensors", "peft", "timm", "sentencepiece", "underthesea", "pyvi"),
 )
 
