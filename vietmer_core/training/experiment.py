@@ -192,8 +192,18 @@ def prepare(
 
 
 def with_batches_per_step(spec: ExperimentSpec, world_size: int) -> ExperimentSpec:
-    """The spec with the batches of a step resolved: one for each process where it gives no number."""
-    resolved = {"batches_per_step": spec.training.batches_per_step or world_size}
+    """The spec with the batches of a step resolved: one for each process where it gives no number.
+
+    Raises:
+        AssemblyError: if a process would have nothing to do.
+    """
+    given = spec.training.batches_per_step
+    if given is not None and given < world_size:
+        raise AssemblyError(
+            f"`training.batches_per_step` must be at least the number of processes, {world_size}, but is {given} "
+            "instead: a process would have nothing to do. Start fewer processes, or raise it."
+        )
+    resolved = {"batches_per_step": given or world_size}
     return spec.model_copy(update={"training": spec.training.model_copy(update=resolved)})
 
 

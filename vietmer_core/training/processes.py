@@ -90,6 +90,8 @@ class Processes:
                 InitProcessGroupKwargs(timeout=PATIENCE),
             ],
         )
+        if plugin is not None:
+            os.environ.pop("ACCELERATE_USE_FSDP", None)  # set by Accelerate for good, and meant for this run alone
         use_fsdp(accelerator, plugin)
         return cls(accelerator)
 
@@ -177,4 +179,3 @@ class Processes:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch warns of what a process that is gone cannot answer
                 distributed.destroy_process_group()
-        os.environ.pop("ACCELERATE_USE_FSDP", None)  # set by Accelerate, and meant for this run alone

@@ -1,0 +1,146 @@
+"""Two processes that train together: what one process computes, to rounding, whatever share each of them has."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from tests.end_to_end.conftest import tiny_spec, write_corpus
+from tests.end_to_end.launching import Launched, launch, only_run
+from vietmer_core.cli.main import app
+from vietmer_core.errors import EXIT_USAGE, AssemblyError
+from vietmer_core.spec_loading import load_spec
+from vietmer_core.training.experiment import with_batches_per_step
+from vietmer_core.training.run_folder import RunFolder
+from vietmer_core.training.runs import start_run
+
+pytestmark = pytest.mark.slow
+
+UNEQUAL = ("training.batches_per_step=4", "training.micro_batch=3", "training.checkpoint_every=2")
+"""Steps of 4 batches of up to 5, the last of an epoch with fewer, each cut to passes of up to 3 utterances."""
+
+
+def write_workplace(folder: Path) -> Path:
+    """A corpus of 26 utterances, of which batches of 5 make shares that are never equal, and its spec."""
+    write_corpus(folder / "corpus", utterances=26)
+    spec = tiny_spec(sampler={"kind": "length_bucket", "batch_size": 5})
+    spec["training"] = {**spec["training"], "epochs": 2, "dropout": "utterance"}
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec, allow_unicode=True), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh one, the current folder."""
+    monkeypatch.chdir(write_workplace(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The run of one process to which the others are held."""
+    folder = write_workplace(tmp_path_factory.mktemp("alone"))
+    options = [word for setting in UNEQUAL for word in ("--set", setting)]
+    done = launch("train", folder / "spec.yaml", "--runs", folder / "runs", *options)
+    assert done.code == 0, done.err
+    return only_run(folder / "runs")
+
+
+def train(root: str, *settings: str, processes: int, script: Path | None = None) -> Launched:
+    options = [word for setting in settings for word in ("--set", setting)]
+    return launch("train", "spec.yaml", "--runs", root, *options, processes=processes, script=script)
+
+
+def trained(root: str, *settings: str, processes: int, script: Path | None = None) -> RunFolder:
+    done = train(root, *settings, processes=processes, script=script)
+    assert done.code == 0, done.err
+    return only_run(Path(root))
+
+
+def losses(folder: RunFolder) -> list[float]:
+    """The loss of every step, and that of every validation."""
+    return [
+        record["loss"] if record["record"] == "step" else record["valid_metrics"]["loss"] for record in folder.records()
+    ]
+
+
+def farthest(first: Sequence[float], second: Sequence[float]) -> float:
+    assert len(first) == len(second) > 0
+    return max(abs(one - other) for one, other in zip(first, second, strict=True))
+
+
+def predicted(folder: RunFolder) -> list[str]:
+    rows = folder.predictions_path("valid").read_text(encoding="utf-8").splitlines()
+    return [json.loads(row)["utterance_id"] for row in rows]
+
+
+def test_two_processes_train_as_one_does_and_validate_every_utterance_once(alone: RunFolder) -> None:
+    together = trained("together", *UNEQUAL, processes=2)
+    assert farthest(losses(alone), losses(together)) < 1e-5
+    assert predicted(alone) == predicted(together) == [f"valid_{index:02d}" for index in range(13)]
+    counts = [record["num_utterances"] for record in together.records() if record["record"] == "step"]
+    assert sum(counts) == 2 * 26
+    assert len(set(counts)) > 1
+
+
+def test_a_loss_divided_by_each_process_alone_would_be_noticed(alone: RunFolder) -> None:
+    broken = trained("broken", *UNEQUAL, processes=2, script=Path(__file__).with_name("mean_of_means.py"))
+    assert farthest(losses(alone), losses(broken)) > 1e-3
+
+
+def test_pieces_of_a_model_train_as_the_whole_does_and_go_on_as_a_whole(alone: RunFolder) -> None:
+    pieces = trained("pieces", *UNEQUAL, "training.sharding=fsdp", processes=2)
+    assert farthest(losses(alone), losses(pieces)) < 1e-5
+    whole, gathered = (torch.load(run.last_checkpoint, weights_only=True) for run in (alone, pieces))
+    for name, weight in whole["model"].items():
+        torch.testing.assert_close(gathered["model"][name], weight, rtol=0, atol=1e-3)
+    resumed = launch("train", "--resume", pieces.path, "--set", "training.epochs=3", "--set", "training.sharding=none")
+    assert resumed.code == 0, resumed.err
+    assert "the number of processes is 1 instead of 2" in resumed.out
+    assert [record["epoch"] for record in pieces.records() if record["record"] == "epoch"] == [0, 1, 2]
+
+
+def test_what_one_process_cannot_use_ends_all_with_one_sentence_and_the_run_resumes(workplace: Path) -> None:
+    recording = workplace / "corpus" / "audio" / "train_05.wav"
+    whole = recording.read_bytes()
+    recording.write_bytes(b"?" * len(whole))
+    settings = ("data.fingerprint=size", "training.epochs=1")
+    done = train("runs", *settings, processes=2)
+    (sentence,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert "train.jsonl:6: audio file" in sentence
+    assert "cannot be decoded" in sentence
+    recording.write_bytes(whole)
+    (run,) = Path("runs").iterdir()
+    resumed = launch("train", "--resume", run, processes=2)
+    assert resumed.code == 0, resumed.err
+    expected = trained("expected", *settings, "training.batches_per_step=2", processes=1)
+    assert farthest(losses(RunFolder(run)), losses(expected)) < 1e-5
+
+
+def test_what_every_process_meets_is_said_once() -> None:
+    lacking = train("runs", "data.train=nowhere.jsonl", processes=2)
+    assert lacking.err.count("does not exist. Check the path.") == 1
+
+
+@pytest.mark.parametrize(("rank", "said"), [("0", 1), ("1", 0)])
+def test_a_mistake_in_the_spec_is_said_by_the_main_process_alone(
+    rank: str, said: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr(sys, "argv", ["vietmer", "train", "spec.yaml", "--set", "training.epoch=3"])
+    with pytest.raises(SystemExit) as caught:
+        app()
+    assert caught.value.code == EXIT_USAGE
+    assert capsys.readouterr().err.count("there is no such field; did you mean `epochs`?") == said
+
+
+def test_a_process_without_work_and_pieces_for_one_process_are_refused() -> None:
+    spec = load_spec([Path("spec.yaml")], ["training.batches_per_step=1"])
+    with pytest.raises(AssemblyError, match=r"`training.batches_per_step` must be at least the number of processes, 2,"):
+        with_batches_per_step(spec, 2)
+    with pytest.raises(AssemblyError, match=r"`training.sharding: fsdp` must go with several processes"):
+        start_run(load_spec([Path("spec.yaml")], ["training.sharding=fsdp"]), root=Path("runs"))
