@@ -12,7 +12,6 @@ from mlflow.tracking import MlflowClient
 from pydantic import ValidationError
 from vietmer_tracker_mlflow import tracker as tracker_module
 from vietmer_tracker_mlflow.plugin import MLflowParams, build
-from vietmer_tracker_mlflow.store import open_store
 from vietmer_tracker_mlflow.tracker import RUN_FILE, MLflowTracker
 
 from vietmer_core.errors import RunError
@@ -28,14 +27,6 @@ from vietmer_core.testing.run_records import (
 )
 
 test_conformance = conformance_tests("tracker", "mlflow")
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with its tables, which take a second to make."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    open_store(path)
-    return path
 
 
 @pytest.fixture
@@ -92,7 +83,7 @@ def test_every_step_and_epoch_is_there_once(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("pending", [1, 600], ids=["all logged", "nothing logged since the epoch"])
-@pytest.mark.parametrize(("killed_after", "continued_from"), [(8, 5), (8, 8), (2, 1), (8, 7)])
+@pytest.mark.parametrize(("killed_after", "continued_from"), [(8, 5), (8, 8), (2, 1), (8, 7), (2, 0)])
 def test_a_run_that_was_killed_continues_without_a_gap_or_a_step_twice(
     folder: Path, killed_after: int, continued_from: int, pending: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

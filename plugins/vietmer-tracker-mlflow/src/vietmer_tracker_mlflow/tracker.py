@@ -56,7 +56,7 @@ class MLflowTracker:
         self._store = Path(os.path.abspath(run.folder.parent / self._name))  # noqa: PTH100  # links stay as they are
         self._client = open_store(self._store)
         folder = RunFolder(run.folder)
-        is_new = not run.first_step or not self._continue(str(folder.read_json(RUN_FILE).get("run_id", "")))
+        is_new = not self._continue(str(folder.read_json(RUN_FILE).get("run_id", "")))
         if is_new:
             self._begin(run)
             folder.write_json(RUN_FILE, {"run_id": self._run_id, "store": self._name, "experiment": self._experiment})

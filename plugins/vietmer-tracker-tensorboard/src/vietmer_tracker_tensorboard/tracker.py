@@ -45,7 +45,8 @@ class TensorBoardTracker:
         self._folder = run.folder / FOLDER
         after = max(0, min(self._read_written(), run.first_step - 1))
         with self._in_words():
-            self._events = EventFile(self._folder, purge_step=after + 1 if run.first_step else None)
+            is_first = not any(self._folder.glob("events.*"))
+            self._events = EventFile(self._folder, purge_step=None if is_first else after + 1)
             for made in _summaries(run):
                 self._events.add_summary(made, step=run.first_step)
         for record in kept_records(run, after=after):
