@@ -101,7 +101,7 @@ class NoiseSpec(Strict):
         folder: Of recordings of noise, searched with its subfolders; beside colours it is one more choice.
     """
 
-    kind: Literal["noise"] = "noise"
+    kind: Literal["noise"]
     probability: Share = 0.5
     snr_db: _DecibelRange = (5.0, 25.0)
     colours: Annotated[tuple[Colour, ...], Field(min_length=1), AfterValidator(_all_different)] | None = None
@@ -117,7 +117,7 @@ class CodecSpec(Strict):
         codecs: To choose from: G.711 µ-law, G.711 A-law, GSM 06.10 full rate.
     """
 
-    kind: Literal["codec"] = "codec"
+    kind: Literal["codec"]
     probability: Share = 0.5
     codecs: Annotated[tuple[Codec, ...], Field(min_length=1), AfterValidator(_all_different)] = (
         "g711_mulaw",
@@ -137,7 +137,7 @@ class BandSpec(Strict):
         order: Of each slope, which tends to 6 dB an octave times the order.
     """
 
-    kind: Literal["band"] = "band"
+    kind: Literal["band"]
     probability: Share = 0.5
     lowest_hz: _Hertz = 300.0
     highest_hz: _Hertz = 3400.0
@@ -160,7 +160,7 @@ class SpeedSpec(Strict):
         factor: Lowest and highest factor; each utterance draws one, uniformly. 1.1 is a tenth faster and higher.
     """
 
-    kind: Literal["speed"] = "speed"
+    kind: Literal["speed"]
     probability: Share = 0.5
     factor: _FactorRange = (0.9, 1.1)
 
@@ -174,7 +174,7 @@ class GainSpec(Strict):
         gain_db: Lowest and highest gain, dB; each utterance draws one, uniformly.
     """
 
-    kind: Literal["gain"] = "gain"
+    kind: Literal["gain"]
     probability: Share = 0.5
     gain_db: _DecibelRange = (-6.0, 6.0)
 

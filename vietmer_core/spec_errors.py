@@ -185,5 +185,6 @@ def _models_at(
 def _of_its_kind(value: Any, models: Sequence[type[BaseModel]]) -> list[type[BaseModel]]:
     """The model that an entry of a list names by its `kind`; all of them where it names none."""
     kind = value.get("kind") if isinstance(value, Mapping) else None
-    named = [model for model in models if "kind" in model.model_fields and model.model_fields["kind"].default == kind]
+    annotations: list[Any] = [getattr(model.model_fields.get("kind"), "annotation", None) for model in models]
+    named = [model for model, annotation in zip(models, annotations, strict=True) if kind in get_args(annotation)]
     return named or list(models)

@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -26,6 +26,15 @@ from vietmer_core.spec import (
     ShapesSpec,
     TrainingSpec,
 )
+from vietmer_core.spec_augmentation import (
+    AugmentSpec,
+    BandSpec,
+    CodecSpec,
+    GainSpec,
+    ModalityDropoutSpec,
+    NoiseSpec,
+    SpeedSpec,
+)
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -43,7 +52,7 @@ def documented_default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default: Any = field.get_default(call_default_factory=True)
-    if isinstance(default, LoaderSpec | ShapesSpec | TrainingSpec):
+    if isinstance(default, BaseModel):
         return NESTED_DEFAULT
     if isinstance(default, dict) and "kind" in default:
         return f"`{default['kind']}`"
@@ -52,9 +61,13 @@ def documented_default(field: FieldInfo) -> str:
     return f"`{json.dumps(default)}`"
 
 
-@pytest.mark.parametrize(
-    "model", [ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, TrainingSpec]
+SPEC_MODELS: Final[tuple[type[BaseModel], ...]] = (
+    *(ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, TrainingSpec),
+    *(AugmentSpec, ModalityDropoutSpec, NoiseSpec, CodecSpec, BandSpec, SpeedSpec, GainSpec),
 )
+
+
+@pytest.mark.parametrize("model", SPEC_MODELS)
 def test_the_spec_page_has_a_row_with_the_default_of_every_field(model: type[BaseModel]) -> None:
     rows = ROW.findall(page("spec.md"))
     missing = [
@@ -66,8 +79,7 @@ def test_the_spec_page_has_a_row_with_the_default_of_every_field(model: type[Bas
 
 
 def test_the_spec_page_has_no_row_of_a_field_that_is_not_there() -> None:
-    models = (ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, TrainingSpec)
-    known = {name for model in models for name in model.model_fields}
+    known = {name for model in SPEC_MODELS for name in model.model_fields}
     assert [name for name, _ in ROW.findall(page("spec.md")) if name not in known] == []
 
 

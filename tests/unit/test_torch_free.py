@@ -10,6 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 CORE_MODULES = (
+    "vietmer_core.augment.factory",
+    "vietmer_core.augment.fingerprint",
     "vietmer_core.builtin",
     "vietmer_core.cache.space",
     "vietmer_core.catalogue",
@@ -21,10 +23,12 @@ CORE_MODULES = (
     "vietmer_core.errors",
     "vietmer_core.hooks",
     "vietmer_core.known",
+    "vietmer_core.nn.spec_augment_params",
     "vietmer_core.plugins",
     "vietmer_core.records",
     "vietmer_core.shapes",
     "vietmer_core.spec",
+    "vietmer_core.spec_augmentation",
     "vietmer_core.spec_files",
     "vietmer_core.spec_loading",
 )
