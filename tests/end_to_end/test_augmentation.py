@@ -18,6 +18,7 @@ from vietmer_core.inference.evaluating import evaluate_run
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.records import StepRecord
 from vietmer_core.spec_loading import load_spec
+from vietmer_core.training import auto_batch
 from vietmer_core.training.experiment import prepare
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.runs import resume_run, start_run
@@ -189,6 +190,19 @@ def test_a_budget_holds_whatever_speed_draws(spec_path: Path) -> None:
     with pytest.raises(AssemblyError, match=r"to hold the longest utterance .* makes it up to 2 times longer\."):
         frames_of_20_ms(spec_path, *BUDGET, SLOW, "sampler.max_frames=30")
     assert max(frames_of_20_ms(spec_path, *BUDGET, "sampler.max_frames=30")) <= 30
+
+
+def test_the_memory_is_tried_with_utterances_as_long_as_speed_makes_them(
+    spec_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest: list[int] = []
+    monkeypatch.setattr(auto_batch, "_try", lambda _, batch: longest.append(int(batch.audio.lengths.max())))
+    for override in ("augment.waveform=[]", SLOW, "augment.waveform=[{kind: speed, factor: [1, 1.2]}]"):
+        auto_batch.find_micro_batch(prepare(load_spec([spec_path], [override]), installed_catalogue()))
+    tried = len(longest) // 3
+    plain, slow, fast = (longest[start] for start in range(0, 3 * tried, tried))
+    assert abs(slow - 2 * plain) <= 4
+    assert fast == plain
 
 
 @pytest.fixture

@@ -140,7 +140,9 @@ def test_a_mistake_in_the_spec_is_said_by_the_main_process_alone(
 
 def test_a_process_without_work_and_pieces_for_one_process_are_refused() -> None:
     spec = load_spec([Path("spec.yaml")], ["training.batches_per_step=1"])
-    with pytest.raises(AssemblyError, match=r"`training.batches_per_step` must be at least the number of processes, 2,"):
+    with pytest.raises(
+        AssemblyError, match=r"`training.batches_per_step` must be at least the number of processes, 2,"
+    ):
         with_batches_per_step(spec, 2)
     with pytest.raises(AssemblyError, match=r"`training.sharding: fsdp` must go with several processes"):
         start_run(load_spec([Path("spec.yaml")], ["training.sharding=fsdp"]), root=Path("runs"))

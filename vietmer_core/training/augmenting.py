@@ -7,12 +7,14 @@ import numpy as np
 
 from vietmer_core.assembly import part_seed
 from vietmer_core.augment.factory import waveform_augmentation
-from vietmer_core.augment.pipeline import WaveformAugmentation
+from vietmer_core.augment.pipeline import DrawnOperation, WaveformAugmentation
+from vietmer_core.augment.speed import Speed
 from vietmer_core.components import Modality
 from vietmer_core.data.sizes import UtteranceSizes
 from vietmer_core.errors import AssemblyError
 from vietmer_core.frontends import Frontends
 from vietmer_core.spec import ExperimentSpec
+from vietmer_core.spec_augmentation import SpeedSpec
 
 
 def training_augmentation(spec: ExperimentSpec, frontends: Frontends) -> WaveformAugmentation | None:
@@ -54,3 +56,13 @@ def longest_sizes(sizes: UtteranceSizes, spec: ExperimentSpec) -> UtteranceSizes
     if stretch == 1:
         return sizes
     return attrs.evolve(sizes, audio_seconds=sizes.audio_seconds * np.float32(stretch))
+
+
+def slowest_augmentation(spec: ExperimentSpec) -> WaveformAugmentation | None:
+    """Makes every utterance as long as `speed` can make it, for what must hold of the longest; None where none does."""
+    slow = [op for op in spec.augment.waveform if isinstance(op, SpeedSpec) and op.probability and op.factor[0] < 1]
+    operations = [
+        DrawnOperation(name=f"speed.{place}", probability=1.0, operation=Speed(factor=(op.factor[0], op.factor[0])))
+        for place, op in enumerate(slow)
+    ]
+    return WaveformAugmentation(operations=tuple(operations), seed=0) if operations else None

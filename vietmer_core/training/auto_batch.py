@@ -1,8 +1,9 @@
 """`training.auto_batch`: how many utterances a forward pass may have in the memory there is.
 
-The longest utterances of the largest batch are tried, 1, 2, 4, … of them, each with a backward pass. The memory that
-twice as many would take is foreseen from what has been measured, so that a system that kills rather than refuses is not
-provoked. Which batches make a step does not change: a batch is cut, and the gradients of its parts are summed.
+The longest utterances of the largest batch, as long as augmentation can make them, are tried, 1, 2, 4, … of them, each
+with a backward pass. The memory that twice as many would take is foreseen from what has been measured, so that a system
+that kills rather than refuses is not provoked. Which batches make a step does not change: a batch is cut, and the
+gradients of its parts are summed.
 """
 
 import gc
@@ -16,9 +17,11 @@ from torch import nn
 from vietmer_core.assembly import part_seed
 from vietmer_core.batch import Batch
 from vietmer_core.data.dataset import collate
+from vietmer_core.data.draw import Draw
 from vietmer_core.errors import RunError
 from vietmer_core.files import in_mib
 from vietmer_core.memory import Memory, is_memory_error
+from vietmer_core.training.augmenting import slowest_augmentation
 from vietmer_core.training.experiment import Experiment, split_dataset
 from vietmer_core.training.forward import ForwardPass
 from vietmer_core.training.processes import Processes
@@ -81,14 +84,18 @@ def find_micro_batch(experiment: Experiment) -> Found:
     """
     longest = _longest_batch(experiment)
     dataset = split_dataset(
-        experiment.train, experiment.frontends, experiment.spec, states=experiment.states.get("train")
+        experiment.train,
+        experiment.frontends,
+        experiment.spec,
+        states=experiment.states.get("train"),
+        augmentation=slowest_augmentation(experiment.spec),
     )
     memory = Memory(experiment.device)
     trained = sum(value.numel() for value in experiment.model.parameters() if value.requires_grad)
     free = int(SHARE * memory.free_bytes()) - STATES * trained
     rows, taken, fitting = 1, 0, 0
     while True:
-        batch = collate([dataset[index] for index in longest[:rows]])
+        batch = collate([dataset[Draw(index, epoch=0)] for index in longest[:rows]])
         try:
             with memory.measured() as peak:
                 _try(experiment, batch)

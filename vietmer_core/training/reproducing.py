@@ -10,7 +10,10 @@ import attrs
 import torch
 
 from vietmer_core.catalogue import Catalogue, installed_catalogue
+from vietmer_core.data.fingerprint import split_fingerprint
+from vietmer_core.data.splits import open_split
 from vietmer_core.errors import RunError
+from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_document import SpecDocument
 from vietmer_core.spec_loading import validate_document
 from vietmer_core.training.checkpoint import load_checkpoint
@@ -71,9 +74,9 @@ def reproduce(
     values = _at_start(read_spec(folder, catalogue).resolved(), record)
     document = SpecDocument(values=values, places={}, files=(str(folder.spec_path),))
     spec = validate_document(document, catalogue=catalogue)
+    check_data(record.get("data", {}), _fingerprints(spec, catalogue), folder=folder)
     start = partial(start_run, spec, root=root, observers=observers, catalogue=catalogue, say=say)
     repeated, _ = start(stop_at=stages[0][1])
-    check_data(record.get("data", {}), repeated.read_json(PROVENANCE_FILE)["data"], folder=folder)
     resume = partial(resume_run, repeated.path, observers=observers, catalogue=catalogue, say=say)
     for overrides, stop_at in stages[1:]:
         resume(overrides=overrides, stop_at=stop_at)
@@ -87,6 +90,11 @@ def _require_finished(folder: RunFolder) -> None:
             f"{folder.path}: a run must have ended to be reproduced, but its outcome is `{outcome}`. Continue it with "
             f"`vietmer train --resume {folder.path}`."
         )
+
+
+def _fingerprints(spec: ExperimentSpec, catalogue: Catalogue) -> dict[str, str]:
+    content = spec.data.fingerprint == "content"
+    return {name: split_fingerprint(open_split(spec, name, catalogue), content=content) for name in ("train", "valid")}
 
 
 def _changed(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
