@@ -44,13 +44,23 @@ def kept_records(run: RunRecord, *, after: int) -> Iterator[StepRecord | EpochRe
             will be told again.
     """
     for record in RunFolder(run.folder).records():
-        kind, step = record["record"], record["step"]
-        if not after < step <= run.first_step:
+        if not after < record["step"] <= run.first_step:
             continue
-        if kind == "step":
+        if record["record"] == "step":
             yield StepRecord(**_fields(StepRecord, record))
-        elif kind == "epoch" and record["epoch"] < run.first_epoch:
+        elif _is_kept_epoch(record, run):
             yield EpochRecord(**_fields(EpochRecord, record))
+
+
+def kept_epochs(run: RunRecord) -> Iterator[EpochRecord]:
+    """The epochs that a run which continues has scored, and will not score again."""
+    for record in RunFolder(run.folder).records():
+        if _is_kept_epoch(record, run):
+            yield EpochRecord(**_fields(EpochRecord, record))
+
+
+def _is_kept_epoch(record: Mapping[str, Any], run: RunRecord) -> bool:
+    return bool(record["record"] == "epoch" and record["epoch"] < run.first_epoch)
 
 
 def _fields(record: type[StepRecord | EpochRecord], values: Mapping[str, Any]) -> dict[str, Any]:

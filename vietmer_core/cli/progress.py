@@ -1,15 +1,21 @@
-"""A run in the terminal: loss, validation score and time left; silent where there is no terminal."""
+"""A run in the terminal, while the cache is filled and while it trains; silent where there is no terminal."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import final
+from typing import Final, final
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from vietmer_core.cli.training_view import TrainingView
 from vietmer_core.files import in_mib
 from vietmer_core.hooks import hookimpl
 from vietmer_core.records import CacheRecord, EpochRecord, FinishRecord, RunRecord, StepRecord
+from vietmer_core.tracking import kept_epochs
+
+SECONDS_BETWEEN_DRAWINGS: Final = 0.25
 
 
 @final
@@ -65,26 +71,21 @@ def _cache_line(record: CacheRecord) -> str:
 
 @final
 class TrainingDisplay:
-    """Shows the steps of a run as a bar; an observer.
+    """Shows a run while it trains; an observer.
+
+    The panel is drawn by the thread that trains, between two steps and at most 4 times a second, so that a step costs
+    nothing in between and no thread runs beside it.
 
     Args:
         console: Where; nothing is shown unless it is a terminal.
     """
 
     def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}"),
-            TextColumn("{task.fields[valid]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task: TaskID | None = None
-        self._loss = 0.0
+        self._console = console
         self._cache = CacheDisplay(console)
+        self._view: TrainingView | None = None
+        self._live: Live | None = None
+        self._drawn = 0.0
 
     @hookimpl
     def fill_cache(self, progress: CacheRecord) -> None:
@@ -92,40 +93,47 @@ class TrainingDisplay:
         self._cache.fill_cache(progress)
 
     def close(self) -> None:
-        """Take everything away, whatever has happened."""
+        """Leave the panel as it is last, whatever has happened, so that what is written next stands below it."""
         self._cache.close()
-        self._progress.stop()
+        if self._live is not None:
+            self._live.stop()
+        self._live = None
 
     @hookimpl
     def start_run(self, run: RunRecord) -> None:
-        """Show the bar."""
-        self._monitor = run.monitor
-        total = run.num_steps
-        self._progress.start()
-        self._task = self._progress.add_task(
-            run.name, total=total, completed=run.first_step, loss=0.0, valid=f"valid {run.monitor} –"
-        )
+        """Show the panel."""
+        if not self._console.is_terminal:
+            return
+        self._cache.close()
+        self._view = TrainingView(run, scored=list(kept_epochs(run)))
+        self._live = Live(self._view, console=self._console, auto_refresh=False)
+        self._live.start(refresh=True)
 
     @hookimpl
     def end_step(self, step: StepRecord) -> None:
-        """Move on by one step; the loss shown is a running mean over about 20 steps."""
-        assert self._task is not None
-        self._loss = step.loss if self._loss == 0.0 else 0.95 * self._loss + 0.05 * step.loss
-        self._progress.update(self._task, completed=step.step, loss=self._loss)
+        """Note a step."""
+        if self._view is not None:
+            self._view.end_step(step)
+            self._draw()
 
     @hookimpl
     def end_epoch(self, epoch: EpochRecord) -> None:
-        """Show the validation score."""
-        assert self._task is not None
-        mark = " (best)" if epoch.is_best else ""
-        value = f"epoch {epoch.epoch + 1} valid {self._monitor} {epoch.valid_metrics[self._monitor]:.3f}{mark}"
-        self._progress.update(self._task, valid=value)
+        """Note the validation score."""
+        if self._view is not None:
+            self._view.end_epoch(epoch)
+            self._draw()
 
     @hookimpl
     def finish_run(self, finish: FinishRecord) -> None:
-        """Take the bar away."""
+        """Leave the panel as it is last."""
         del finish
-        self._progress.stop()
+        self.close()
+
+    def _draw(self) -> None:
+        now = time.monotonic()
+        if self._live is not None and now - self._drawn >= SECONDS_BETWEEN_DRAWINGS:
+            self._live.refresh()
+            self._drawn = now
 
 
 @final
