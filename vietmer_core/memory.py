@@ -16,7 +16,7 @@ CGROUP: Final = Path("/sys/fs/cgroup")
 RESET_PEAK: Final = "5"
 """What resets the peak of the resident memory (`man proc_pid_clear_refs`)."""
 KIB: Final = 1024
-ARENAS: Final = 2 * 64 * KIB**2
+ARENAS: Final = 4 * 64 * KIB**2
 """Address space that glibc reserves for threads, in pieces of 64 MiB, without holding memory; bytes."""
 
 

@@ -20,7 +20,7 @@ from vietmer_core.data.dataset import collate
 from vietmer_core.data.draw import Draw
 from vietmer_core.errors import RunError
 from vietmer_core.files import in_mib
-from vietmer_core.memory import Memory, is_memory_error
+from vietmer_core.memory import Memory, is_memory_error, memory_told
 from vietmer_core.training.augmenting import slowest_augmentation
 from vietmer_core.training.experiment import Experiment, split_dataset
 from vietmer_core.training.forward import ForwardPass
@@ -90,9 +90,10 @@ def find_micro_batch(experiment: Experiment) -> Found:
         states=experiment.states.get("train"),
         augmentation=slowest_augmentation(experiment.spec),
     )
-    memory = Memory(experiment.device)
     trained = sum(value.numel() for value in experiment.model.parameters() if value.requires_grad)
-    free = int(SHARE * memory.free_bytes()) - STATES * trained
+    states = _held(STATES * trained, device=experiment.device)  # what a run holds beside a pass
+    memory = Memory(experiment.device)
+    free = int(SHARE * memory.free_bytes())
     rows, taken, fitting = 1, 0, 0
     while True:
         batch = collate([dataset[Draw(index, epoch=0)] for index in longest[:rows]])
@@ -115,6 +116,7 @@ def find_micro_batch(experiment: Experiment) -> Found:
         rows = min(2 * rows, len(longest))
         if taken * rows / fitting > free:
             break
+    del states
     if not fitting:
         utterance = experiment.train[longest[0]]
         raise RunError(
@@ -123,6 +125,16 @@ def find_micro_batch(experiment: Experiment) -> Found:
             "smaller model, or set `gradient_checkpointing: true` for the encoder."
         )
     return Found(rows=fitting, most=len(longest), taken=taken, free=free)
+
+
+def _held(num_bytes: int, *, device: torch.device) -> torch.Tensor:
+    """So much memory, touched, so that the system counts it.
+
+    Raises:
+        RunError: if there is not so much.
+    """
+    with memory_told("Choose a smaller model, or train less of it.", what="the states of the optimiser"):
+        return torch.zeros(num_bytes, dtype=torch.uint8, device=device).fill_(1)
 
 
 def _longest_batch(experiment: Experiment) -> list[int]:

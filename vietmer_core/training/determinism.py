@@ -14,7 +14,7 @@ WORKSPACE: Final = ":4096:8"
 
 
 @contextmanager
-def deterministic(is_wanted: bool) -> Iterator[None]:
+def deterministic(*, is_wanted: bool) -> Iterator[None]:
     """Inside, torch uses deterministic algorithms alone, or says that one has none.
 
     Raises:

@@ -82,7 +82,7 @@ class TrainingLoop:
         with (
             observing(self._manager, observers),
             Interrupts() as interrupts,
-            deterministic(self._training.deterministic),
+            deterministic(is_wanted=self._training.deterministic),
         ):
             try:
                 tell(self._manager, "start_run", run=self._run_record())
