@@ -44,6 +44,7 @@ from vietmer_core.spec_fields import (
     stated,
 )
 from vietmer_core.spec_training import CacheSpec as CacheSpec  # noqa: PLC0414  # part of a spec
+from vietmer_core.spec_training import InitialiseSpec as InitialiseSpec  # noqa: PLC0414  # as above
 from vietmer_core.spec_training import LoaderSpec as LoaderSpec  # noqa: PLC0414  # as above
 from vietmer_core.spec_training import ShapesSpec as ShapesSpec  # noqa: PLC0414  # as above
 from vietmer_core.spec_training import Strict, as_cache
@@ -152,6 +153,7 @@ class ExperimentSpec(Strict):
         shapes: The shapes of the forward passes.
         cache: Keeps the states of frozen encoders; null encodes each utterance in every epoch.
         augment: What is changed of an utterance in training.
+        initialise: Runs from which parts of the model take their initial weights.
         training: Optimisation.
         trackers: What watches the run beside the run folder; a tracker that is installed acts only where it is named.
     """
@@ -178,6 +180,7 @@ class ExperimentSpec(Strict):
     shapes: ShapesSpec = ShapesSpec()
     cache: Annotated[CacheSpec | None, BeforeValidator(as_cache)] = None
     augment: AugmentSpec = AugmentSpec()
+    initialise: InitialiseSpec | None = None
     training: TrainingSpec = TrainingSpec()
     trackers: Annotated[
         tuple[Annotated[ComponentParams, PlainValidator(component_of(Role.TRACKER))], ...],

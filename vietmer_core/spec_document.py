@@ -92,6 +92,8 @@ def is_path(steps: Sequence[str | int]) -> bool:
     """Whether text at this place is a path: `data.train.0.root`, `cache.folder`, `augment.waveform.0.folder`."""
     if tuple(steps) in {("cache",), ("cache", "folder")} or _names(steps) == ("augment", "waveform", "folder"):
         return True
+    if len(steps) == 2 and steps[0] == "initialise":
+        return True
     return is_manifest(steps) or (is_manifest(steps[:-1]) and steps[-1] in ("path", "root"))
 
 

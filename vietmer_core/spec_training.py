@@ -65,6 +65,24 @@ def as_cache(value: object) -> object:
     return {"folder": value} if isinstance(value, str | Path) else value
 
 
+class InitialiseSpec(Strict):
+    """Runs from whose best checkpoints parts of the model take their initial weights.
+
+    Attributes:
+        text: The run folder that the text encoder begins from; its own initial weights where null.
+        audio: That of the audio encoder.
+        fusion: That of the fusion.
+        pooler: That of the poolers.
+        head: That of the classifier; the runs must share the label space.
+    """
+
+    text: FilePath | None = None
+    audio: FilePath | None = None
+    fusion: FilePath | None = None
+    pooler: FilePath | None = None
+    head: FilePath | None = None
+
+
 class TrainingSpec(Strict):
     """Optimisation: AdamW with a warm-up and a schedule, both counted in steps (Loshchilov and Hutter 2019).
 

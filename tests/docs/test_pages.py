@@ -21,6 +21,7 @@ from vietmer_core.spec import (
     CacheSpec,
     DataSpec,
     ExperimentSpec,
+    InitialiseSpec,
     LoaderSpec,
     ManifestSpec,
     ShapesSpec,
@@ -62,7 +63,7 @@ def documented_default(field: FieldInfo) -> str:
 
 
 SPEC_MODELS: Final[tuple[type[BaseModel], ...]] = (
-    *(ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, TrainingSpec),
+    *(ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, InitialiseSpec, TrainingSpec),
     *(AugmentSpec, ModalityDropoutSpec, NoiseSpec, CodecSpec, BandSpec, SpeedSpec, GainSpec),
 )
 

@@ -31,6 +31,7 @@ CORE_MODULES = (
     "vietmer_core.spec_augmentation",
     "vietmer_core.spec_files",
     "vietmer_core.spec_loading",
+    "vietmer_core.training.run_spec",
 )
 PLUGIN_MODULES = sorted(
     target

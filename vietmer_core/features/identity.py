@@ -72,7 +72,7 @@ def space_identity(
         "params": _params(params),
         "sampling_rate": getattr(frontend, "sampling_rate", None),
         "weights": {name: dict(record.files) for name, record in records.items()},
-        "random_weights": _random_weights(spec, modality, encoder),
+        "random_weights": random_weights(spec, modality, encoder),
         "transcripts": _transcripts(params) if modality is Modality.TEXT else {},
         "versions": {package: _version(package) for package in COMPUTED_BY},
         "device": _processor() if device.type == "cpu" else _gpu(device),
@@ -131,8 +131,8 @@ def _params(params: BaseModel) -> dict[str, Any]:
     return found
 
 
-def _random_weights(spec: ExperimentSpec, modality: Modality, encoder: nn.Module) -> str | None:
-    """SHA-256 of the weights of the encoder's frozen part where any of them is not from a file."""
+def random_weights(spec: ExperimentSpec, modality: Modality, encoder: nn.Module) -> str | None:
+    """SHA-256 of the weights of the encoder's frozen part, or their seed, where any of them is not from a file."""
     records = pretrained_records(encoder).values()
     if records and all(record.weights == "pretrained" for record in records):
         # A checkpoint may lack tensors, which are then drawn from the seed.

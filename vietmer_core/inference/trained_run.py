@@ -16,7 +16,7 @@ from vietmer_core.spec import ExperimentSpec, reads
 from vietmer_core.training.checkpoint import load_checkpoint
 from vietmer_core.training.devices import choose_device, with_threads
 from vietmer_core.training.run_folder import RunFolder
-from vietmer_core.training.runs import read_spec
+from vietmer_core.training.run_spec import read_spec
 from vietmer_core.training.weights import load_model_state
 
 

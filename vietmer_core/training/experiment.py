@@ -29,6 +29,7 @@ from vietmer_core.records import CacheRecord
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.training.augmenting import longest_sizes, refuse_kept_audio, training_augmentation
 from vietmer_core.training.devices import with_threads
+from vietmer_core.training.initial import initial_state, put_initial
 from vietmer_core.training.processes import Processes
 from vietmer_core.training.weights import pinned
 
@@ -52,6 +53,7 @@ class Experiment:
         passes: The canonical passes of the model.
         states: Kept states of frozen encoders, by split.
         augmentation: What changes the waveforms of the training split, or None.
+        initial: What parts of the model began with (`initial_state`).
     """
 
     spec: ExperimentSpec
@@ -66,6 +68,7 @@ class Experiment:
     passes: CanonicalPasses
     states: Mapping[str, Mapping[Modality, SplitStates]]
     augmentation: WaveformAugmentation | None
+    initial: Mapping[str, Any]
 
     def train_loader(self) -> DataLoader[Any]:
         """The training split, in the order and from the position of `batches`."""
@@ -141,6 +144,7 @@ def prepare(
     *,
     processes: Processes | None = None,
     report: Callable[[CacheRecord], None] = lambda _: None,
+    initial: Mapping[str, Any] | None = None,
 ) -> Experiment:
     """Open the training and validation splits and build the model; the test split is not touched.
 
@@ -151,6 +155,7 @@ def prepare(
         catalogue: Where its components come from.
         processes: Those of the run; started here by default.
         report: Told how far the feature cache is filled.
+        initial: What parts of the model begin with (`initial_state`); read from the runs of `initialise` where None.
 
     Raises:
         VietmerError: one sentence, or all faults of a manifest at once.
@@ -171,6 +176,8 @@ def prepare(
     loss = build_loss(spec, catalogue, class_counts(train, spec))
     model = build_model(spec, catalogue).to(device)
     spec = pinned(spec, model)
+    initial = initial_state(model, spec, catalogue) if initial is None else initial
+    put_initial(model, initial)
     cast("nn.Module", loss).to(device)
     cache = open_feature_cache(spec, catalogue, model, frontends, device=device, report=report)
     refuse_kept_audio(spec, () if cache is None else cache.spaces)
@@ -188,6 +195,7 @@ def prepare(
         passes=canonical_passes(model, frontends, spec.shapes, device=device),
         states={} if cache is None else {name: cache.states_of(split, name) for name, split in splits.items()},
         augmentation=augmentation,
+        initial=initial,
     )
 
 

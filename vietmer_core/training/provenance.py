@@ -108,6 +108,7 @@ def provenance(
     device: torch.device,
     fingerprints: Mapping[str, str],
     pretrained: Mapping[str, Sequence[Mapping[str, Any]]],
+    initial: Mapping[str, Mapping[str, Any]],
     world_size: int = 1,
 ) -> dict[str, Any]:
     """Everything that a reader needs to know how a run came about.
@@ -118,6 +119,7 @@ def provenance(
         device: Where it is trained.
         fingerprints: Of each split.
         pretrained: Records of the pretrained weights of each encoder.
+        initial: The run from which each part that has one began, by part.
         world_size: Processes that train it.
     """
     return {
@@ -128,6 +130,7 @@ def provenance(
         "torch_build": torch.__version__,
         "components": _components(spec, catalogue, pretrained),
         "pretrained": dict(pretrained),
+        "initialise": dict(initial),
         "transcripts": _transcripts(spec, catalogue),
         "seed": spec.seed,
         "threads": torch.get_num_threads(),

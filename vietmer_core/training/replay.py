@@ -20,7 +20,7 @@ from vietmer_core.training.checkpoint import load_checkpoint
 from vietmer_core.training.failures import batch_from_state
 from vietmer_core.training.randomness import restore_random_states
 from vietmer_core.training.run_folder import RunFolder
-from vietmer_core.training.runs import read_spec
+from vietmer_core.training.run_spec import read_spec
 from vietmer_core.training.steps import targets
 from vietmer_core.training.weights import load_model_state
 

@@ -17,9 +17,11 @@ from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_document import SpecDocument
 from vietmer_core.spec_loading import validate_document
 from vietmer_core.training.checkpoint import load_checkpoint
+from vietmer_core.training.initial import kept_initial
 from vietmer_core.training.resuming import PROVENANCE_FILE, check_data, versions
 from vietmer_core.training.run_folder import RunFolder
-from vietmer_core.training.runs import read_spec, resume_run, start_run
+from vietmer_core.training.run_spec import read_spec
+from vietmer_core.training.runs import resume_run, start_run
 
 MOST_TOLD: Final = 5
 
@@ -75,8 +77,9 @@ def reproduce(
     document = SpecDocument(values=values, places={}, files=(str(folder.spec_path),))
     spec = validate_document(document, catalogue=catalogue)
     check_data(record.get("data", {}), _fingerprints(spec, catalogue), folder=folder)
+    initial = kept_initial(folder, spec)
     start = partial(start_run, spec, root=root, observers=observers, catalogue=catalogue, say=say)
-    repeated, _ = start(stop_at=stages[0][1])
+    repeated, _ = start(stop_at=stages[0][1], initial=initial)
     resume = partial(resume_run, repeated.path, observers=observers, catalogue=catalogue, say=say)
     for overrides, stop_at in stages[1:]:
         resume(overrides=overrides, stop_at=stop_at)

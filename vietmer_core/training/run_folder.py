@@ -4,7 +4,7 @@ spec.yaml             the resolved spec, every default filled in
 provenance.json       versions, plugin distributions, data fingerprints, seed, hardware
 status.json           how far the run is and how it ended
 metrics.jsonl         one record a step and one an epoch
-checkpoints/          last.pt, best.pt and the periodic ones kept
+checkpoints/          last.pt, best.pt, the periodic ones kept, and initial.pt where `initialise` named runs
 predictions/          one JSONL a split, one row an utterance
 evaluation/           scores, tables and pictures a split
 """
@@ -87,6 +87,10 @@ class RunFolder:
     @property
     def best_checkpoint(self) -> Path:
         return self.path / "checkpoints" / "best.pt"
+
+    @property
+    def initial_checkpoint(self) -> Path:
+        return self.path / "checkpoints" / "initial.pt"
 
     def periodic_checkpoint(self, step: int) -> Path:
         """The periodic checkpoint of a step."""

@@ -1,6 +1,6 @@
 """Starting, continuing and finding runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from vietmer_core.assembly import build_trackers
 from vietmer_core.augment.fingerprint import noise_fingerprint
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.data.fingerprint import split_fingerprint
-from vietmer_core.errors import RunError, SpecError
+from vietmer_core.errors import RunError
 from vietmer_core.features.filling import with_cache
 from vietmer_core.plugins import installed_plugins
 from vietmer_core.records import FinishRecord
@@ -16,13 +16,15 @@ from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_loading import load_spec
 from vietmer_core.training import resuming
 from vietmer_core.training.auto_batch import with_micro_batch
-from vietmer_core.training.checkpoint import load_checkpoint
+from vietmer_core.training.checkpoint import load_checkpoint, save_checkpoint
 from vietmer_core.training.experiment import Experiment, prepare
+from vietmer_core.training.initial import kept_initial
 from vietmer_core.training.loop import TrainingLoop
 from vietmer_core.training.observers import MetricsFile, StatusFile, observing, tell
 from vietmer_core.training.processes import Processes
 from vietmer_core.training.provenance import provenance
 from vietmer_core.training.run_folder import RunFolder
+from vietmer_core.training.run_spec import read_spec
 from vietmer_core.training.weights import pretrained_json
 
 Say = Callable[[str], None]
@@ -41,7 +43,13 @@ def _fingerprints(experiment: Experiment) -> dict[str, str]:
 
 
 def _prepared(
-    spec: ExperimentSpec, catalogue: Catalogue, observers: Sequence[object], *, processes: Processes, say: Say
+    spec: ExperimentSpec,
+    catalogue: Catalogue,
+    observers: Sequence[object],
+    *,
+    processes: Processes,
+    initial: Mapping[str, Any] | None,
+    say: Say,
 ) -> Experiment:
     manager = installed_plugins().manager
     with observing(manager, list(observers)):
@@ -51,6 +59,7 @@ def _prepared(
                 catalogue,
                 processes=processes,
                 report=lambda record: tell(manager, "fill_cache", progress=record),
+                initial=initial,
             )
         )
     return with_micro_batch(experiment, processes, say=say)
@@ -74,6 +83,7 @@ def _provenance(experiment: Experiment, *, processes: Processes) -> dict[str, An
         device=experiment.device,
         fingerprints=_fingerprints(experiment),
         pretrained=pretrained_json(experiment.model),
+        initial=experiment.initial["sources"],
         world_size=processes.world_size,
     )
 
@@ -94,6 +104,7 @@ def start_run(
     observers: Sequence[object] = (),
     catalogue: Catalogue | None = None,
     stop_at: int | None = None,
+    initial: Mapping[str, Any] | None = None,
     say: Say = _silent,
 ) -> tuple[RunFolder, FinishRecord]:
     """Train a spec in a new folder under `root`, together with the other processes where there are any.
@@ -104,6 +115,7 @@ def start_run(
         observers: Told of its steps.
         catalogue: Where its components come from.
         stop_at: A step after which to stop, as Ctrl-C would.
+        initial: What parts of the model begin with; read from the runs of `initialise` where None.
         say: Takes a line for the user.
 
     Raises:
@@ -113,13 +125,15 @@ def start_run(
     processes = Processes.start(spec.training)
     try:
         watching = _observers(spec, catalogue, observers, processes=processes)
-        experiment = _prepared(spec, catalogue, watching, processes=processes, say=say)
+        experiment = _prepared(spec, catalogue, watching, processes=processes, initial=initial, say=say)
         record = _provenance(experiment, processes=processes)
 
         def create() -> Path | None:
             if not processes.is_main:
                 return None
             made = RunFolder.create(root, spec.name)
+            if experiment.initial["model"]:
+                save_checkpoint(made.initial_checkpoint, state=dict(experiment.initial))
             made.write_spec(experiment.spec.resolved())
             made.write_json(resuming.PROVENANCE_FILE, record)
             return made.path
@@ -177,7 +191,8 @@ def resume_run(
     processes = Processes.start(spec.training)
     try:
         watching = _observers(spec, catalogue, observers, processes=processes)
-        experiment = _prepared(spec, catalogue, watching, processes=processes, say=say)
+        initial = kept_initial(folder, spec)
+        experiment = _prepared(spec, catalogue, watching, processes=processes, initial=initial, say=say)
         changes = resuming.differences(own.resolved(), experiment.spec.resolved())
         began, record = folder.read_json(resuming.PROVENANCE_FILE), _provenance(experiment, processes=processes)
         resuming.check_data(began.get("data", {}), record["data"], folder=folder)
@@ -215,15 +230,3 @@ def _require_ended(folder: RunFolder) -> None:
         raise RunError(
             f"{folder.path}: the run is under way in {where}. If it is not, set `outcome` in its `status.json`."
         )
-
-
-def read_spec(folder: RunFolder, catalogue: Catalogue | None = None) -> ExperimentSpec:
-    """The resolved spec of a run.
-
-    Raises:
-        RunError: if it cannot be used here, for example because a plugin is missing.
-    """
-    try:
-        return load_spec([folder.spec_path], catalogue=catalogue)
-    except SpecError as error:
-        raise RunError(f"{folder.path}: the run's spec cannot be used here: {error}") from None

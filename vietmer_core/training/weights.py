@@ -45,13 +45,13 @@ def load_model_state(model: nn.Module, state: Mapping[str, Any], *, path: Path) 
     Raises:
         RunError: if the pretrained files are others than those of the run, or the weights do not fit the model.
     """
-    _require_same_files(pretrained_records(model), state.get("pretrained", {}), path=path)
+    require_same_files(pretrained_records(model), state.get("pretrained", {}), path=path)
     weights = cast("Mapping[str, Tensor]", state["model"])
     frozen = frozen_names(model)
     lacking = sorted(set(model.state_dict()) - set(weights) - frozen)
     strange = sorted((set(weights) - set(model.state_dict())) | (set(weights) & frozen))
     if lacking or strange:
-        told = [f"{verb} {_named(names)}" for verb, names in (("lack", lacking), ("hold also", strange)) if names]
+        told = [f"{verb} {named(names)}" for verb, names in (("lack", lacking), ("hold also", strange)) if names]
         raise RunError(f"{path}: the checkpoint does not fit the run's spec: its weights {' and '.join(told)}.")
     try:
         model.load_state_dict(weights, strict=False)
@@ -60,21 +60,32 @@ def load_model_state(model: nn.Module, state: Mapping[str, Any], *, path: Path) 
         raise RunError(f"{path}: the checkpoint does not fit the run's spec: {detail}") from None
 
 
-def _named(names: Sequence[str], most: int = 3) -> str:
+def named(names: Sequence[str], most: int = 3) -> str:
+    """Names for a sentence, the first few of them."""
     shown = ", ".join(f"`{name}`" for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def _require_same_files(
+def require_same_files(
     found: Mapping[str, CheckpointRecord], recorded: Mapping[str, Mapping[str, Any]], *, path: Path
 ) -> None:
+    """Refuse a checkpoint whose pretrained files are not those here.
+
+    Args:
+        found: The records of the model here, by the name of the module.
+        recorded: Those of the checkpoint, as JSON.
+        path: Of the checkpoint, for the sentence.
+
+    Raises:
+        RunError: naming the files that differ.
+    """
     for name, record in found.items():
         before = recorded.get(name, {}).get("files", {})
         changed = sorted(file for file in {*before, *record.files} if before.get(file) != record.files.get(file))
         if changed:
             raise RunError(
                 f"{path}: the run was trained on other weights of `{record.checkpoint}` than those here: "
-                f"{_named(changed)} {'differs' if len(changed) == 1 else 'differ'} (SHA-256). Restore the files "
+                f"{named(changed)} {'differs' if len(changed) == 1 else 'differ'} (SHA-256). Restore the files "
                 "of the run's `provenance.json`, or train anew."
             )
 

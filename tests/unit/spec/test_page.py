@@ -19,6 +19,7 @@ from vietmer_core.spec import (
     CacheSpec,
     DataSpec,
     ExperimentSpec,
+    InitialiseSpec,
     LoaderSpec,
     ManifestSpec,
     ShapesSpec,
@@ -63,12 +64,14 @@ NUMBERS = {"integer": "a whole number", "number": "a number"}
 
 def takes(name: str, schema: Mapping[str, Any]) -> str:
     """What a field takes, in words, from its JSON schema."""
-    if (name in COMPONENT_FIELDS or name == "corpus") and schema.get("type") != "number":
+    is_path = any(option.get("format") == "path" for option in (schema, *schema.get("anyOf", ())))
+    is_component = name in COMPONENT_FIELDS and not is_path and schema.get("type") != "number"
+    if is_component or name == "corpus":
         return "a component"
     if name in LISTED_FIELDS:
         return "a component or a list of them"
     if "anyOf" in schema:
-        return " or ".join(takes(name, option) for option in schema["anyOf"])
+        return " or ".join(takes("" if is_path else name, option) for option in schema["anyOf"])
     kind = schema.get("type")
     if "enum" in schema:
         words = ", ".join(f"`{value}`" for value in schema["enum"])
@@ -111,7 +114,7 @@ def taken_by(model: type[BaseModel]) -> set[tuple[str, str]]:
 @pytest.mark.parametrize(
     "model",
     [
-        *(ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, TrainingSpec),
+        *(ExperimentSpec, DataSpec, ManifestSpec, LoaderSpec, ShapesSpec, CacheSpec, InitialiseSpec, TrainingSpec),
         *(AugmentSpec, ModalityDropoutSpec, NoiseSpec, CodecSpec, BandSpec, SpeedSpec, GainSpec),
     ],
 )
