@@ -34,5 +34,5 @@ def drop_modalities(batch: Batch, rates: ModalityDropoutSpec) -> Batch:
     numbers = uniforms(batch.draws, stream=_STREAM, shape=()).double()  # (batch,)
     has_both = (batch.text.lengths > 0) & (batch.audio.lengths > 0)  # (batch,)
     text = has_both & (numbers < rates.text)
-    audio = has_both & ~text & (numbers >= 1 - rates.audio)
+    audio = has_both & (numbers >= 1 - rates.audio)
     return batch.without(text=text, audio=audio)

@@ -132,6 +132,14 @@ def test_a_recording_about_as_long_as_the_utterance_is_long_enough(tmp_path: Pat
         assert numbered(tmp_path, num_samples)(length, np.random.default_rng(1)).shape == (length,)
 
 
+@pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 44_100, 48_000])
+def test_resampling_never_leaves_a_sample_short(tmp_path: Path, rate: int) -> None:
+    soundfile.write(tmp_path / "noise.wav", np.random.default_rng(0).standard_normal(rate), rate, subtype="FLOAT")
+    noise = RecordedNoise.in_folder(tmp_path, sampling_rate=RATE)
+    for length in range(1, 200):
+        assert noise(length, np.random.default_rng(length)).shape == (length,)
+
+
 def test_every_recording_is_drawn_whatever_folder_it_lies_in(folder: Path) -> None:
     noise = RecordedNoise.in_folder(folder, sampling_rate=RATE)
     assert [recording.path.name for recording in noise.recordings] == ["click.wav", "office.wav", "cars.flac"]
