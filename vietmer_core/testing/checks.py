@@ -19,6 +19,7 @@ from vietmer_core.testing import (
     sampler_checks,
     shard_checks,
     state_checks,
+    tracker_checks,
     training_checks,
     value_checks,
 )
@@ -29,6 +30,7 @@ SEQUENCES: Final = ENCODERS | {Role.FUSION, Role.POOLER}
 MODULES: Final = SEQUENCES | {Role.HEAD, Role.LOSS}
 IN_A_MODEL: Final = SEQUENCES | {Role.HEAD}
 FLOAT_INPUTS: Final = MODULES - {Role.TEXT}
+TRACKERS: Final = frozenset({Role.TRACKER})
 EVERY_ROLE: Final = frozenset(Role)
 
 
@@ -87,6 +89,9 @@ CHECKS: Final[dict[str, Check]] = {
     **_named(frozenset({Role.SAMPLER}), shard_checks.sampler_continues, shard_checks.sampler_limits),
     **_named(frozenset({Role.CORPUS}), corpus_checks.corpus_manifest, corpus_checks.corpus_audio),
     **_named(frozenset({Role.CORPUS}), corpus_checks.corpus_licence),
+    **_named(TRACKERS, tracker_checks.tracker_light, tracker_checks.tracker_hooks, tracker_checks.tracker_records),
+    **_named(TRACKERS, tracker_checks.tracker_offline, tracker_checks.tracker_folder),
+    **_named(TRACKERS, tracker_checks.tracker_weights, tracker_checks.tracker_continues),
 }
 """The checks in the order in which they are run."""
 

@@ -11,10 +11,11 @@ from vietmer_core.testing.leaky.order_leaks import ORDERS
 from vietmer_core.testing.leaky.other_leaks import HABITS, OUTSIDE, ROWS
 from vietmer_core.testing.leaky.running_leaks import RUNNING
 from vietmer_core.testing.leaky.sequence_leaks import AUDIO, OVER_TIME, POOLING
+from vietmer_core.testing.leaky.tracker_leaks import TRACKERS
 
 LEAKS: Final[tuple[Leak, ...]] = (
     *(*OVER_TIME, *AUDIO, *POOLING, *HABITS, *RUNNING, *KEEPING, *SHAPES),
-    *(*ROWS, *ORDERS, *OUTSIDE),
+    *(*ROWS, *ORDERS, *OUTSIDE, *TRACKERS),
 )
 
 __all__ = ["LEAKS", "Leak"]
