@@ -1,13 +1,16 @@
 """What trackers share: named numbers, a flat spec, and what a run that continues has kept."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
+from vietmer_core.plugins import observer_fault
 from vietmer_core.records import EpochRecord, StepRecord
-from vietmer_core.testing.run_records import epoch_record, records, run_record, step_record
+from vietmer_core.testing.run_records import epoch_record, killed_at, records, run_record, step_record, take_steps
 from vietmer_core.tracking import epoch_scalars, flat_spec, kept_records, step_scalars
 
 
@@ -90,3 +93,21 @@ def test_a_spec_is_flat_where_its_names_are_words() -> None:
         "training.deterministic": True,
         "trackers": "[]",
     }
+
+
+def test_the_example_of_the_page_equals_the_run_folder_where_a_run_continues(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "components" / "trackers.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```\{code-block\} python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)  # noqa: S102  # the page of this repository
+    (tmp_path / "run").mkdir()
+    first = names["LossFile"]()
+    assert observer_fault(first) == ""
+    first.start_run(run_record(tmp_path / "run"))
+    take_steps(first, tmp_path / "run", range(1, 6))
+    left = killed_at(tmp_path / "run", step=4)
+    again = names["LossFile"]()
+    again.start_run(run_record(left, first_step=4))
+    take_steps(again, left, range(5, 8))
+    lines = (left / "loss.txt").read_text(encoding="utf-8").splitlines()
+    assert lines == [f"{step} {step_record(step).loss}" for step in range(1, 8)]
