@@ -14,7 +14,14 @@ import pytest
 from vietmer_core.testing.outbound import attempts_in, processes_in, watched_environment
 from vietmer_core.training.run_folder import RunFolder
 
-ENABLED = {"MLFLOW_DISABLE_TELEMETRY": "false", "DO_NOT_TRACK": "0", "_MLFLOW_TESTING_TELEMETRY": "true"}
+ENABLED = {
+    "MLFLOW_DISABLE_TELEMETRY": "false",
+    "DO_NOT_TRACK": "0",
+    "_MLFLOW_TESTING_TELEMETRY": "true",
+    "MLFLOW_TRACKING_URI": "http://tracking.example.org",
+    "MLFLOW_REGISTRY_URI": "http://registry.example.org",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://traces.example.org",
+}
 """A user whose environment asks MLflow to send; `test_usage_data.py` of the plugin shows that it would."""
 
 VIETMER = "import sys; sys.argv[0] = 'vietmer'; from vietmer_core.cli.main import app; app()"

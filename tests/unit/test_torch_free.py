@@ -16,6 +16,7 @@ CORE_MODULES = (
     "vietmer_core.cache.space",
     "vietmer_core.catalogue",
     "vietmer_core.cli.main",
+    "vietmer_core.cli.training_view",
     "vietmer_core.components",
     "vietmer_core.data.manifest",
     "vietmer_core.data.utterance",
@@ -31,6 +32,7 @@ CORE_MODULES = (
     "vietmer_core.spec_augmentation",
     "vietmer_core.spec_files",
     "vietmer_core.spec_loading",
+    "vietmer_core.tracking",
     "vietmer_core.training.run_spec",
 )
 PLUGIN_MODULES = sorted(
