@@ -139,6 +139,10 @@ class Batch:
         """
         return self._with(text=_without(self.text, text), audio=_without(self.audio, audio))
 
+    def with_sequences(self, *, text: MaskedSequence | None = None, audio: MaskedSequence | None = None) -> "Batch":
+        """The same batch with another text, audio, or both; None keeps what there is."""
+        return self._with(text=text or self.text, audio=audio or self.audio)
+
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device; the positions, which the model does not read, stay."""
         return self._with(

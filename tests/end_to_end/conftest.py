@@ -101,10 +101,10 @@ def save_whisper() -> Callable[..., Path]:
 
     tiny = Path(plugin.__file__).parent / "tiny"
 
-    def save(folder: Path, *, seed: int = 0) -> Path:
+    def save(folder: Path, *, seed: int = 0, dropout: float = 0.2) -> Path:
         torch.manual_seed(seed)
         config = WhisperConfig.from_pretrained(tiny)
-        config.encoder_layers, config.dropout = 3, 0.2
+        config.encoder_layers, config.dropout = 3, dropout
         WhisperModel(config).save_pretrained(folder)
         shutil.copy(tiny / "preprocessor_config.json", folder)
         return folder

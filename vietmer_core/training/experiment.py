@@ -31,6 +31,7 @@ from vietmer_core.training.augmenting import longest_sizes, refuse_kept_audio, t
 from vietmer_core.training.devices import with_threads
 from vietmer_core.training.initial import initial_state, put_initial
 from vietmer_core.training.processes import Processes
+from vietmer_core.training.sharding import check_equal_passes
 from vietmer_core.training.weights import pinned
 
 EVALUATION_BATCH_SIZE = 16
@@ -166,6 +167,7 @@ def prepare(
     frontends = build_frontends(spec, catalogue)
     augmentation = training_augmentation(spec, frontends)
     train, valid = open_split(spec, "train", catalogue), open_split(spec, "valid", catalogue)
+    check_equal_passes(spec, {"train": train, "valid": valid})
     batches = EpochBatches(
         _sampler(spec, catalogue, train),
         rank=processes.rank,

@@ -1,5 +1,6 @@
 """Sharing a model out among several processes: copies of it (DDP), or pieces (FSDP). Over Accelerate."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from accelerate import Accelerator, PartialState
@@ -7,9 +8,10 @@ from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from torch import nn
 from torch.optim import Optimizer
 
+from vietmer_core.data.manifest import Manifest
 from vietmer_core.errors import AssemblyError
 from vietmer_core.pretrained.backbone import LAST, backbones
-from vietmer_core.spec import TrainingSpec
+from vietmer_core.spec import ExperimentSpec, TrainingSpec
 
 
 def fsdp_plugin(training: TrainingSpec) -> FullyShardedDataParallelPlugin | None:
@@ -42,6 +44,34 @@ def use_fsdp(accelerator: Accelerator, plugin: FullyShardedDataParallelPlugin | 
     PartialState._shared_state["distributed_type"] = DistributedType.FSDP  # noqa: SLF001  # from which others are made
     accelerator.state.distributed_type = DistributedType.FSDP
     accelerator.state.fsdp_plugin = plugin
+
+
+def check_equal_passes(spec: ExperimentSpec, splits: Mapping[str, Manifest]) -> None:
+    """Refuse what would make processes run other numbers of layers: they fetch each layer together.
+
+    Raises:
+        AssemblyError: naming the field, or the utterance that is read in several windows.
+    """
+    if spec.training.sharding == "none":
+        return
+    if spec.shapes.training == "canonical":
+        raise AssemblyError(
+            "`training.sharding: fsdp` and `shapes.training: canonical` contradict each other: processes that fetch "
+            "the same layers must make as many passes, and canonical ones depend on the utterances. Leave one out."
+        )
+    longest = getattr(spec.audio, "window_seconds", None)
+    if longest is None:
+        return
+    for manifest in splits.values():
+        row = int(manifest.sizes.audio_seconds.argmax())
+        seconds = float(manifest.sizes.audio_seconds[row])
+        if seconds > longest:
+            utterance = manifest[row]
+            raise AssemblyError(
+                f"{utterance.place}: `{utterance.utterance_id}` must be at most `audio.window_seconds` ({longest:g} s) "
+                f"long where `training.sharding` is `fsdp`, but lasts {seconds:.1f} s instead. Cut it, leave it out, "
+                "or raise the window."
+            )
 
 
 def is_sharded(accelerator: Accelerator) -> bool:

@@ -11,7 +11,7 @@ from vietmer_core.errors import RunError
 from vietmer_core.model import EmotionModel
 from vietmer_core.training.checkpoint import Progress
 from vietmer_core.training.experiment import Experiment
-from vietmer_core.training.forward import ForwardPass, absent_batch
+from vietmer_core.training.forward import ForwardPass, absent_batch, widths_of_a_second
 from vietmer_core.training.optimisation import make_optimiser
 from vietmer_core.training.processes import Processes
 from vietmer_core.training.randomness import random_states, restore_random_states, seed_everything
@@ -73,7 +73,9 @@ class TrainingState:
         optimiser, self._schedule = make_optimiser(experiment.model, training, total_steps=self.num_steps)
         self._peaks = [(float(group["initial_lr"]), group["weight_decay"]) for group in optimiser.param_groups]
         self.passes = ForwardPass(
-            experiment.model, passes=experiment.passes if experiment.spec.shapes.training == "canonical" else None
+            experiment.model,
+            passes=experiment.passes if experiment.spec.shapes.training == "canonical" else None,
+            widths=widths_of_a_second(experiment.frontends) if self.is_sharded else None,
         )
         epoch = 0
         if checkpoint is not None:  # before the processes share the model out
