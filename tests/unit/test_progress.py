@@ -52,7 +52,7 @@ def test_a_terminal_sees_the_run() -> None:
         "loss 0.370",  # the mean of 1, 1/2, … 1/7
         "learning rate 0.001",
         "16.0 utterances/s",
-        "75% of frames real",
+        "padding efficiency 75%",
         "memory 2.0 MiB",
         "valid macro_f1  ▁█  0.200",
         "^ best 0.200, epoch 2",

@@ -129,7 +129,7 @@ class TrainingView:
             f"loss {loss:.3f}",
             f"learning rate {last.learning_rate:.2g}",
             f"{rate:.1f} utterances/s",
-            f"{real:.0%} of frames real",
+            f"padding efficiency {real:.0%}",
             *memory,
         ]
 
