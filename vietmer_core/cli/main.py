@@ -10,8 +10,7 @@ from typing import Any, Final, TextIO
 import typer
 
 from vietmer_core.cli import cache, data, demo, doctor, evaluate, plugins, predict, replay, reproduce, runs, train
-from vietmer_core.cli.ranks import is_main_process
-from vietmer_core.errors import ElsewhereError, SpecError, VietmerError
+from vietmer_core.errors import ElsewhereError, VietmerError
 from vietmer_core.pretrained.hub import quieten_libraries
 from vietmer_core.pretrained.licences import LicenceWarning
 
@@ -44,9 +43,7 @@ def app() -> None:
         with warnings.catch_warnings():
             warnings.showwarning = _one_line_for_licences(warnings.showwarning)
             commands()
-    except (ElsewhereError, SpecError) as error:
-        if isinstance(error, SpecError) and is_main_process():  # others have read the same files
-            sys.stderr.write(f"error: {error}\n")
+    except ElsewhereError as error:
         sys.exit(error.exit_code)
     except VietmerError as error:
         sys.stderr.write(f"error: {error}\n")

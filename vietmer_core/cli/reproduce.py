@@ -5,8 +5,8 @@ from contextlib import closing
 import typer
 
 from vietmer_core.cli.options import DEFAULT_RUNS, RunPath, RunsRoot
-from vietmer_core.cli.ranks import is_main_process
 from vietmer_core.errors import EXIT_FOUND
+from vietmer_core.ranks import is_main_process
 
 
 def reproduce(run: RunPath, runs: RunsRoot = DEFAULT_RUNS) -> None:

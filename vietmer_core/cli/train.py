@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from vietmer_core.cli.options import DEFAULT_RUNS, CacheOption, Overrides, RunsRoot
-from vietmer_core.cli.ranks import is_main_process
 from vietmer_core.errors import EXIT_INTERRUPTED
+from vietmer_core.ranks import alike, is_main_process
 
 
 def train(
@@ -47,7 +47,7 @@ def train(
         )
     from vietmer_core.spec_loading import load_spec
 
-    spec = load_spec(specs or [], overrides)
+    spec = alike(lambda: load_spec(specs or [], overrides))
     if check:
         import yaml
 

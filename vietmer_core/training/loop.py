@@ -22,7 +22,7 @@ from vietmer_core.training.failures import save_failure
 from vietmer_core.training.faults import Faults
 from vietmer_core.training.interrupts import Interrupts
 from vietmer_core.training.keeping import Keeper
-from vietmer_core.training.observers import observing, tell
+from vietmer_core.training.observers import Event, observing, tell
 from vietmer_core.training.processes import Processes
 from vietmer_core.training.randomness import random_states
 from vietmer_core.training.resuming import effects
@@ -65,6 +65,7 @@ class TrainingLoop:
         self._manager = manager
         self._training = experiment.spec.training
         self._stop_at = stop_at
+        self._untold: VietmerError | None = None
         self._began = self._step_began = time.perf_counter()
         self._state = TrainingState(experiment, processes, checkpoint=checkpoint, path=folder.last_checkpoint)
         self._keeper = Keeper(experiment, self._state, processes=processes, folder=folder, facts=facts)
@@ -85,13 +86,37 @@ class TrainingLoop:
             deterministic(is_wanted=self._training.deterministic),
         ):
             try:
-                tell(self._manager, "start_run", run=self._run_record())
+                self._tell("start_run", run=self._run_record())
                 finish = self._finish(self._epochs(interrupts))
+                self._raise_untold()
             except BaseException as error:
                 self._fail(error)
                 raise
-            tell(self._manager, "finish_run", finish=finish)
+            self._tell("finish_run", finish=finish)
         return finish
+
+    def _tell(self, event: Event, **record: Any) -> None:
+        """Tell the observers, in the main process; where there are others, a failure ends the run once all have saved.
+
+        Raises:
+            RunError: if an observer of a run of one process fails.
+        """
+        if not self._processes.is_main:
+            return
+        try:
+            tell(self._manager, event, **record)
+        except VietmerError as error:
+            if self._processes.world_size == 1:
+                raise
+            self._untold = self._untold or error
+
+    def _raise_untold(self) -> None:
+        if self._untold is not None:
+            raise self._untold
+
+    def _is_asked(self, interrupts: Interrupts) -> bool:
+        """Whether this process wants the run to stop after a step."""
+        return interrupts.is_requested or self._untold is not None
 
     def _fail(self, error: BaseException) -> None:
         """Keep what has been computed: a user's mistake leaves the run between two steps, from which it resumes."""
@@ -101,7 +126,7 @@ class TrainingLoop:
                 self._keeper.save_last(seconds=self._seconds())
         outcome: Literal["interrupted", "failed"] = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         with suppress(RunError):  # what ended the run is what its user is told
-            tell(self._manager, "finish_run", finish=self._finish(outcome, message=str(error)))
+            self._tell("finish_run", finish=self._finish(outcome, message=str(error)))
 
     def _epochs(self, interrupts: Interrupts) -> Outcome:
         processes, batches, training = self._processes, self._experiment.batches, self._training
@@ -110,7 +135,7 @@ class TrainingLoop:
         while batches.epoch < training.epochs:
             if training.patience is not None and self._state.progress.epochs_since_best >= training.patience:
                 return "stopped_early"
-            stops = bool(processes.total(interrupts.is_requested)[0])
+            stops = bool(processes.total(self._is_asked(interrupts))[0])
             if stops or not self._steps(loader, interrupts):
                 self._keeper.save_last(seconds=self._seconds())
                 return "interrupted"
@@ -127,7 +152,7 @@ class TrainingLoop:
         self._step_began = time.perf_counter()
         for share in batches.shares():
             loaded = [next(drawn) for _ in share.batches]
-            outcome = self._step(share, loaded, is_asked=interrupts.is_requested)
+            outcome = self._step(share, loaded, is_asked=self._is_asked(interrupts))
             batches.consume()
             progress.step += 1
             if outcome is not None:
@@ -194,7 +219,7 @@ class TrainingLoop:
         )
         progress.loss_sum, progress.num_utterances = 0.0, 0
         experiment.batches.set_epoch(epoch + 1)
-        tell(self._manager, "end_epoch", epoch=record)
+        self._tell("end_epoch", epoch=record)
         self._keeper.save_last(seconds=self._seconds())
 
     def _is_better(self, value: float) -> bool:
@@ -237,7 +262,7 @@ class TrainingLoop:
             memory_bytes=peak_memory_bytes(self._processes.device),
         )
         self._step_began = now
-        tell(self._manager, "end_step", step=record)
+        self._tell("end_step", step=record)
 
     def _finish(self, outcome: Outcome | Literal["failed"], *, message: str = "") -> FinishRecord:
         noted, progress = self._state.noted, self._state.progress

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from vietmer_core.assembly import build_trackers
 from vietmer_core.augment.fingerprint import noise_fingerprint
 from vietmer_core.catalogue import Catalogue, installed_catalogue
@@ -11,6 +13,7 @@ from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.errors import RunError
 from vietmer_core.features.filling import with_cache
 from vietmer_core.plugins import installed_plugins
+from vietmer_core.ranks import alike
 from vietmer_core.records import FinishRecord
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_loading import load_spec
@@ -58,7 +61,7 @@ def _prepared(
                 spec,
                 catalogue,
                 processes=processes,
-                report=lambda record: tell(manager, "fill_cache", progress=record),
+                report=lambda record: tell(manager, "fill_cache", progress=record) if processes.is_main else None,
                 initial=initial,
             )
         )
@@ -93,7 +96,6 @@ def _facts(experiment: Experiment, record: dict[str, Any]) -> dict[str, Any]:
     return {
         "spec": experiment.spec.resolved(),
         "versions": resuming.versions(record),
-        "num_steps": experiment.batches.total(experiment.spec.training.epochs),
     }
 
 
@@ -180,34 +182,27 @@ def resume_run(
     Raises:
         RunError: if its spec, data or versions have changed since it began, or it is under way.
     """
-    folder, catalogue = RunFolder.open(path), catalogue or installed_catalogue()
-    _require_ended(folder)
-    checkpoint = load_checkpoint(folder.last_checkpoint) if folder.last_checkpoint.exists() else None
-    own = read_spec(folder, catalogue)
-    if checkpoint is not None:
-        resuming.check_unchanged(checkpoint["spec"], own.resolved(), folder=folder)
-    spec = with_cache(load_spec([folder.spec_path], overrides, catalogue=catalogue), cache)
-    resuming.check_overrides(resuming.differences(own.resolved(), spec.resolved()), folder=folder)
-    processes = Processes.start(spec.training)
+    catalogue = catalogue or installed_catalogue()
+    opened = alike(lambda: _opened(path, overrides, catalogue=catalogue, cache=cache))
+    folder, checkpoint = opened.folder, opened.checkpoint
+    processes = Processes.start(opened.spec.training)
     try:
-        watching = _observers(spec, catalogue, observers, processes=processes)
-        initial = kept_initial(folder, spec)
-        experiment = _prepared(spec, catalogue, watching, processes=processes, initial=initial, say=say)
-        changes = resuming.differences(own.resolved(), experiment.spec.resolved())
-        began, record = folder.read_json(resuming.PROVENANCE_FILE), _provenance(experiment, processes=processes)
-        resuming.check_data(began.get("data", {}), record["data"], folder=folder)
-        recorded = resuming.versions(began) if checkpoint is None else checkpoint["versions"]
-        found = resuming.versions(record)
-        if not accept_versions:
-            resuming.check_versions(recorded, found, folder=folder)
-        loop = TrainingLoop(
-            experiment,
-            processes=processes,
-            folder=folder,
-            manager=installed_plugins().manager,
-            facts=_facts(experiment, record),
-            checkpoint=checkpoint,
-            stop_at=stop_at,
+        watching = _observers(opened.spec, catalogue, observers, processes=processes)
+        initial = kept_initial(folder, opened.spec)
+        experiment = _prepared(opened.spec, catalogue, watching, processes=processes, initial=initial, say=say)
+        record = _provenance(experiment, processes=processes)
+        changed = alike(lambda: _changed(opened, record, accept_versions=accept_versions))
+        changes = resuming.differences(opened.own.resolved(), experiment.spec.resolved())
+        loop = alike(
+            lambda: TrainingLoop(
+                experiment,
+                processes=processes,
+                folder=folder,
+                manager=installed_plugins().manager,
+                facts=_facts(experiment, record),
+                checkpoint=checkpoint,
+                stop_at=stop_at,
+            )
         )
         for line in [*resuming.described(changes), *loop.effects(checkpoint)]:
             say(line)
@@ -215,12 +210,53 @@ def resume_run(
             step = 0 if checkpoint is None else int(checkpoint["progress"]["step"])
             folder.remove_unfinished()
             folder.keep_records_to(step, epoch=experiment.batches.epoch)
-            new = found if found != recorded else None
-            resuming.note_resumption(folder, step=step, changes=changes, new_versions=new)
+            resuming.note_resumption(folder, step=step, changes=changes, new_versions=changed)
             folder.write_spec(experiment.spec.resolved())
         return folder, loop.run([*watching, *_own_observers(folder, processes=processes)])
     finally:
         processes.close()
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _Opened:
+    """A run that is to go on: its folder, its last checkpoint, its own spec, and that with which it goes on."""
+
+    folder: RunFolder
+    checkpoint: dict[str, Any] | None
+    own: ExperimentSpec
+    spec: ExperimentSpec
+
+
+def _opened(path: Path, overrides: Sequence[str], *, catalogue: Catalogue, cache: str | None) -> _Opened:
+    """Read a run and what it goes on with.
+
+    Raises:
+        RunError: if it is under way, its spec was edited, or an override would make another experiment of it.
+    """
+    folder = RunFolder.open(path)
+    _require_ended(folder)
+    checkpoint = load_checkpoint(folder.last_checkpoint) if folder.last_checkpoint.exists() else None
+    own = read_spec(folder, catalogue)
+    if checkpoint is not None:
+        resuming.check_unchanged(checkpoint["spec"], own.resolved(), folder=folder)
+    spec = with_cache(load_spec([folder.spec_path], overrides, catalogue=catalogue), cache)
+    resuming.check_overrides(resuming.differences(own.resolved(), spec.resolved()), folder=folder)
+    return _Opened(folder=folder, checkpoint=checkpoint, own=own, spec=spec)
+
+
+def _changed(opened: _Opened, record: Mapping[str, Any], *, accept_versions: bool) -> dict[str, str] | None:
+    """The versions with which a run goes on, where they are others than its own.
+
+    Raises:
+        RunError: if its data has changed, or its versions have and that is not accepted.
+    """
+    began = opened.folder.read_json(resuming.PROVENANCE_FILE)
+    resuming.check_data(began.get("data", {}), record["data"], folder=opened.folder)
+    recorded = resuming.versions(began) if opened.checkpoint is None else opened.checkpoint["versions"]
+    found = resuming.versions(record)
+    if not accept_versions:
+        resuming.check_versions(recorded, found, folder=opened.folder)
+    return found if found != recorded else None
 
 
 def _require_ended(folder: RunFolder) -> None:

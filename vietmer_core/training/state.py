@@ -133,6 +133,7 @@ class TrainingState:
             "schedule": self._schedule.state_dict(),
             "scaler": None if scaler is None else scaler.state_dict(),
             "batches": self._experiment.batches.state_dict(),
+            "num_steps": self.num_steps,
             "progress": attrs.asdict(attrs.evolve(self.progress, seconds=seconds)),
             "noted": attrs.asdict(self.noted),
             "random": self._processes.gathered(random_states(self._processes.device)),
