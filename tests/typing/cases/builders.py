@@ -14,6 +14,7 @@ from vietmer_core.protocols import (
     BuildLoss,
     BuildPooler,
     BuildSampler,
+    BuildTracker,
     Loss,
     Pooler,
     Sampler,
@@ -56,6 +57,10 @@ def loss_of_bare_counts(params: Params, *, class_counts: Sequence[int]) -> Loss:
     raise NotImplementedError(params, class_counts)
 
 
+def tracker_in_a_folder(params: Params, *, folder: str) -> object:
+    return params, folder
+
+
 any_width: BuildPooler = pooler_for_any_width  # refused: assignment
 wrong_part: BuildPooler = head_as_pooler  # refused: assignment
 wrong_widths: BuildFusion = fusion_with_one_width  # refused: assignment
@@ -64,6 +69,7 @@ no_epoch: Sampler = OneOrder()  # refused: assignment
 no_batches: Sampler = OneBatch()  # refused: assignment
 no_seed: BuildSampler = unseeded  # refused: assignment
 bare_counts: BuildLoss = loss_of_bare_counts  # refused: assignment
+with_folder: BuildTracker = tracker_in_a_folder  # refused: assignment
 
 MaskedSequence(torch.zeros(1, 1), torch.ones(1))  # refused: call-arg
 MeanPooler(8)  # refused: call-arg
