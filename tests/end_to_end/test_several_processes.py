@@ -114,6 +114,12 @@ def test_pieces_of_a_model_train_as_the_whole_does_and_go_on_as_a_whole(
     assert [record["epoch"] for record in pieces.records() if record["record"] == "epoch"] == [0, 1, 2]
 
 
+def test_an_encoder_that_reads_any_length_at_once_may_be_in_pieces() -> None:
+    for audio in ("fourier2vec", "{kind: wav2vec2, checkpoint: ./wav2vec2, window_seconds: null}"):
+        spec = load_spec([Path("spec.yaml")], ["training.sharding=fsdp", f"audio={audio}"])
+        check_equal_passes(spec, {"train": open_split(spec, "train", installed_catalogue())})
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

@@ -1,10 +1,12 @@
 """Sharing a model out among several processes: copies of it (DDP), or pieces (FSDP). Over Accelerate."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, cast
 
 from accelerate import Accelerator, PartialState
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+from pydantic import BaseModel
 from torch import nn
 from torch.optim import Optimizer
 
@@ -59,9 +61,7 @@ def check_equal_passes(spec: ExperimentSpec, splits: Mapping[str, Manifest]) -> 
             "`training.sharding: fsdp` and `shapes.training: canonical` contradict each other: processes that fetch "
             "the same layers must make as many passes, and canonical ones depend on the utterances. Leave one out."
         )
-    longest = getattr(spec.audio, "window_seconds", None)
-    if longest is None:
-        return
+    longest = _window_seconds(spec.audio)
     for manifest in splits.values():
         row = int(manifest.sizes.audio_seconds.argmax())
         seconds = float(manifest.sizes.audio_seconds[row])
@@ -72,6 +72,16 @@ def check_equal_passes(spec: ExperimentSpec, splits: Mapping[str, Manifest]) -> 
                 f"long where `training.sharding` is `fsdp`, but lasts {seconds:.1f} s instead. Cut it, leave it out, "
                 "or raise the window."
             )
+
+
+def _window_seconds(params: BaseModel | None) -> float:
+    """The longest audio, s, that an encoder reads at once: a field beside that of the overlap of windows."""
+    if params is None:
+        return math.inf
+    inside = [getattr(params, name) for name in type(params).model_fields]
+    found = [_window_seconds(part) for part in inside if isinstance(part, BaseModel)]
+    own = getattr(params, "window_seconds", None) if hasattr(params, "overlap_seconds") else None
+    return min([math.inf if own is None else float(own), *found])
 
 
 def is_sharded(accelerator: Accelerator) -> bool:

@@ -77,7 +77,7 @@ def broken() -> None:
 
 
 def test_what_all_meet_alike_is_said_by_the_main_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError, match="a.wav is broken"):
+    with pytest.raises(DataError, match=r"a\.wav is broken"):
         alike(broken)
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(ElsewhereError) as caught:
