@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
 from vietmer_tracker_mlflow import tracker as tracker_module
 from vietmer_tracker_mlflow.plugin import MLflowParams, build
 from vietmer_tracker_mlflow.tracker import RUN_FILE, MLflowTracker
@@ -245,6 +247,18 @@ def test_a_store_that_is_taken_away_in_the_middle_is_one_sentence(folder: Path) 
     found.start_run(run_record(folder))
     (folder.parent / "mlflow.db").write_bytes(b"?" * 4096)
     with pytest.raises(RunError, match=r"mlflow\.db: MLflow's store cannot be used"):
+        take_steps(found, folder, range(1, 4))
+
+
+def test_a_full_disk_is_one_sentence_without_the_statement(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise OperationalError("INSERT INTO metrics", {}, sqlite3.OperationalError("database or disk is full"))
+
+    found = tracker()
+    found.start_run(run_record(folder))
+    monkeypatch.setattr(MlflowClient, "log_batch", refuse)
+    sentence = r"mlflow\.db: MLflow's store cannot be used: \(sqlite3\.OperationalError\) database or disk is full\."
+    with pytest.raises(RunError, match=f"{sentence}$"):
         take_steps(found, folder, range(1, 4))
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 
 from vietmer_core.errors import RunError
 
@@ -33,8 +34,9 @@ def in_words(store: Path) -> Iterator[None]:
             # MLflow's queries use what SQLAlchemy 2.1 calls deprecated.
             warnings.filterwarnings("ignore", message="The ``noload`` loader strategy", category=DeprecationWarning)
             yield
-    except (MlflowException, sqlite3.Error, OSError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")[:300]
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        told = str(error).partition("[SQL:")[0]  # SQLAlchemy appends the statement
+        reason = " ".join(told.split()).rstrip(".")[:300]
         raise RunError(f"{store}: MLflow's store cannot be used: {reason}.") from None
 
 
