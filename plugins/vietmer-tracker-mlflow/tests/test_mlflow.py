@@ -262,7 +262,9 @@ def test_a_full_disk_is_one_sentence_without_the_statement(folder: Path, monkeyp
         take_steps(found, folder, range(1, 4))
 
 
+@pytest.mark.slow
 def test_two_processes_that_make_one_store_at_once_do_not_stop_each_other(tmp_path: Path) -> None:
+    """Without the lock one of them fails: `duplicate column name: step`."""
     source = (
         "import sys; from pathlib import Path; from vietmer_tracker_mlflow.store import experiment_id, open_store; "
         "store = Path(sys.argv[1]); print(experiment_id(open_store(store), 'one', store=store))"
