@@ -92,9 +92,10 @@ def test_every_error_of_a_toml_file_is_reported_at_once_with_its_line(faults: Fa
         'spec.toml:20: data.valid.corpus.part: must be `first` or `second`, but is "third" instead.',
         "spec.toml:23: training.learning_rates.texts: there is no such field; did you mean `text`?",
         (
-            "spec.toml:24: training.name: there is no such field; there are: checkpoint_every, device, dropout, "
-            "epochs, gradient_clip, keep_checkpoints, layer_decay, learning_rate, learning_rates, monitor, patience, "
-            "schedule, warmup, weight_decay."
+            "spec.toml:24: training.name: there is no such field; there are: auto_batch, batches_per_step, "
+            "checkpoint_every, deterministic, device, dropout, epochs, gradient_clip, keep_checkpoints, layer_decay, "
+            "learning_rate, learning_rates, micro_batch, monitor, patience, precision, schedule, sharding, warmup, "
+            "weight_decay."
         ),
     ]
 
