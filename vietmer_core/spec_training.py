@@ -125,7 +125,7 @@ class TrainingSpec(Strict):
     warmup: Annotated[float, Field(ge=0, lt=1), BeforeValidator(not_a_switch)] = 0.1
     gradient_clip: PositiveFloat | None = 1.0
     dropout: Literal["batch", "utterance"] = "batch"
-    monitor: Literal["macro_f1", "balanced_accuracy", "accuracy", "loss"] = "macro_f1"
+    monitor: Literal["macro_f1", "weighted_f1", "balanced_accuracy", "accuracy", "loss"] = "macro_f1"
     patience: PositiveInt | None = 10
     checkpoint_every: PositiveInt | None = None
     keep_checkpoints: PositiveInt = 1

@@ -1,6 +1,7 @@
 """What goes wrong in the middle of a run: one sentence each, and the run can be continued."""
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typer.testing import CliRunner
 from tests.end_to_end.launching import environment
 from vietmer_core.cli.main import commands
 from vietmer_core.errors import EXIT_FOUND, EXIT_RUN, DataError, NonFiniteError, RunError
+from vietmer_core.hooks import hookimpl
+from vietmer_core.records import EpochRecord
 from vietmer_core.spec_loading import load_spec
 from vietmer_core.training.replay import replay
 from vietmer_core.training.run_folder import RunFolder
@@ -101,6 +104,35 @@ def test_the_validation_split_is_never_left_incomplete(workplace: Path) -> None:
     recording.write_bytes(b"?" * recording.stat().st_size)
     with pytest.raises(DataError, match="valid_02"):
         start_run(load_spec([workplace / "spec.yaml"], ["data.faults=skip"]), root=workplace / "runs")
+
+
+class FullDisk:
+    """An observer that lets no file grow any more, from the end of an epoch on."""
+
+    def __init__(self, *, epoch: int, most_bytes: int) -> None:
+        self._epoch, self._most = epoch, most_bytes
+
+    @hookimpl
+    def end_epoch(self, epoch: EpochRecord) -> None:
+        if epoch.epoch == self._epoch:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self._most, resource.RLIM_INFINITY))
+
+
+def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(workplace: Path) -> None:
+    spec = load_spec([workplace / "spec.yaml"])
+    unbroken, _ = start_run(spec, root=workplace / "unbroken")
+    try:
+        with pytest.raises(RunError, match=r"checkpoints/(best|last)\.pt: cannot be written: File too large"):
+            start_run(spec, root=workplace / "runs", observers=[FullDisk(epoch=1, most_bytes=20_000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    run = only_run(workplace / "runs")
+    assert torch.load(run.last_checkpoint, weights_only=True)["progress"]["step"] == 3
+    assert [path.name for path in run.last_checkpoint.parent.iterdir() if path.suffix == ".tmp"] == []
+    resumed, _ = resume_run(run.path)
+    assert resumed.results() == unbroken.results()
+    weights, others = (torch.load(folder.last_checkpoint, weights_only=True)["model"] for folder in (unbroken, resumed))
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
 
 
 @pytest.mark.slow
