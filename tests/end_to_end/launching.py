@@ -4,10 +4,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
+import pytest
 
 from vietmer_core.training.run_folder import RunFolder
 
@@ -62,3 +64,15 @@ def only_run(root: Path) -> RunFolder:
     """The one run in a folder."""
     (path,) = root.iterdir()
     return RunFolder(path)
+
+
+def wait_for_steps(root: Path, number: int, *, seconds: float = 60) -> None:
+    """Wait until the run in a folder has taken some more steps."""
+    began, before = time.monotonic(), None
+    while time.monotonic() - began < seconds:
+        records = sum(path.read_bytes().count(b"\n") for path in root.glob("*/metrics.jsonl"))
+        before = records if before is None else min(before, records)
+        if records - before >= number:
+            return
+        time.sleep(0.005)
+    pytest.fail(f"the run took no {number} steps in {seconds} s")

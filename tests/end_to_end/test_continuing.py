@@ -4,13 +4,12 @@ import os
 import random
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.end_to_end.launching import command, environment, launch
+from tests.end_to_end.launching import command, environment, launch, wait_for_steps
 from vietmer_core.errors import RunError
 from vietmer_core.hooks import hookimpl
 from vietmer_core.records import EpochRecord
@@ -165,18 +164,6 @@ def test_a_run_that_is_killed_at_a_random_step_ends_as_one_that_never_was(workpl
     assert process.wait(timeout=120) == 0
     assert RunFolder(run).results() == unbroken.results()
     assert same_weights(unbroken, RunFolder(run))
-
-
-def wait_for_steps(root: Path, number: int, *, seconds: float = 60) -> None:
-    """Wait until the run in a folder has taken some more steps."""
-    began, before = time.monotonic(), None
-    while time.monotonic() - began < seconds:
-        records = sum(path.read_bytes().count(b"\n") for path in root.glob("*/metrics.jsonl"))
-        before = records if before is None else min(before, records)
-        if records - before >= number:
-            return
-        time.sleep(0.005)
-    pytest.fail(f"the run took no {number} steps in {seconds} s")
 
 
 def test_a_difference_anywhere_in_a_spec_is_found() -> None:

@@ -1,15 +1,17 @@
 """Two processes that train together: what one process computes, to rounding, whatever share each of them has."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
 from tests.end_to_end.conftest import tiny_spec, write_corpus
-from tests.end_to_end.launching import Launched, launch, only_run
+from tests.end_to_end.launching import Launched, command, environment, launch, only_run, wait_for_steps
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.cli.main import app
 from vietmer_core.data.splits import open_split
@@ -181,3 +183,22 @@ def test_a_process_without_work_and_pieces_for_one_process_are_refused() -> None
         with_batches_per_step(spec, 2)
     with pytest.raises(AssemblyError, match=r"`training.sharding: fsdp` must go with several processes"):
         start_run(load_spec([Path("spec.yaml")], ["training.sharding=fsdp"]), root=Path("runs"))
+
+
+def test_a_process_that_is_killed_leaves_one_sentence_and_a_run_that_resumes(workplace: Path) -> None:
+    options = ["--set", "training.epochs=300", "--set", "training.patience=null"]
+    arguments = command("train", "spec.yaml", "--runs", "runs", *options, processes=2)
+    process = subprocess.Popen(arguments, env=environment(), stderr=subprocess.PIPE, text=True)
+    wait_for_steps(workplace / "runs", 12)
+    status = only_run(workplace / "runs").read_status()
+    trainers = psutil.Process(process.pid).children()
+    (other,) = [child for child in trainers if child.pid != status["process"]]
+    other.kill()
+    _, err = process.communicate(timeout=120)
+    sentences = [line for line in err.splitlines() if "error: " in line and "torch" not in line]
+    assert len(sentences) == 1
+    assert sentences[0].startswith("error: another process of the run has ended")
+    assert "[rank0]: Traceback" not in err
+    run = only_run(workplace / "runs")
+    done = launch("train", "--resume", run.path, "--set", f"training.epochs={run.read_status()['epoch'] + 1}")
+    assert done.code == 0, done.err

@@ -87,7 +87,8 @@ class TrainingLoop:
         ):
             try:
                 self._tell("start_run", run=self._run_record())
-                finish = self._finish(self._epochs(interrupts))
+                with self._processes.lost_told():
+                    finish = self._finish(self._epochs(interrupts))
                 self._raise_untold()
             except BaseException as error:
                 self._fail(error)

@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final, Self, TypeVar, final
 
@@ -12,7 +13,7 @@ from accelerate.state import AcceleratorState, GradientState
 from accelerate.utils import DistributedDataParallelKwargs, GradientAccumulationPlugin, InitProcessGroupKwargs
 from torch import distributed
 
-from vietmer_core.errors import AssemblyError, ElsewhereError, OtherProcessError, VietmerError
+from vietmer_core.errors import AssemblyError, ElsewhereError, OtherProcessError, RunError, VietmerError
 from vietmer_core.spec import TrainingSpec
 from vietmer_core.training.devices import check_precision, choose_device
 from vietmer_core.training.sharding import fsdp_plugin, use_fsdp
@@ -20,6 +21,8 @@ from vietmer_core.training.sharding import fsdp_plugin, use_fsdp
 Given = TypeVar("Given")
 PATIENCE: Final = timedelta(hours=2)
 """How long a process waits for the others, such as for one that fills the feature cache."""
+LOST: Final = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
+"""Words of what torch raises when another process is gone."""
 PRECISIONS: Final = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 LAUNCHED: Final = {
     "ACCELERATE_MIXED_PRECISION": ("mixed precision", "training.precision"),
@@ -172,6 +175,23 @@ class Processes:
     def has_agreed_on(self, error: BaseException) -> bool:
         """Whether every process has met the error, so that all can save together."""
         return self.world_size == 1 or error is self._agreed
+
+    @contextmanager
+    def lost_told(self) -> Iterator[None]:
+        """Inside, another process that has ended without a word is a sentence.
+
+        Raises:
+            RunError: if the others cannot be reached any more.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if self.world_size == 1 or not any(word in str(error) for word in LOST):
+                raise
+            raise RunError(
+                "another process of the run has ended; what it said, or the system's log, tells why (often a want of "
+                "memory). The last checkpoint is whole: continue with `vietmer train --resume`."
+            ) from error
 
     def close(self) -> None:
         """Leave the other processes."""
