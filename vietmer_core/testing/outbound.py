@@ -59,7 +59,7 @@ def audited(listener: Callable[[str, tuple[Any, ...]], None]) -> Iterator[None]:
 
 
 def _tell(event: str, arguments: tuple[Any, ...]) -> None:
-    for listener in tuple(_listeners):
+    for listener in tuple(_listeners or ()):  # None while the interpreter ends
         listener(event, arguments)
 
 
