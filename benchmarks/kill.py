@@ -37,7 +37,6 @@ from vietmer_core.training.run_folder import RunFolder
 VIETMER: Final = (sys.executable, "-c", "from vietmer_core.cli.main import app; app()")
 POLL_SECONDS: Final = 0.002
 WRITING_SECONDS: Final = 0.02  # of a checkpoint, about
-BATCH_SIZE: Final = 8
 CHECKPOINT_EVERY: Final = 5
 MEASURED: Final = "progress.seconds"  # of a checkpoint: two equal runs have it otherwise
 
@@ -157,7 +156,7 @@ def write_spec(folder: Path, data: Path, checkpoint: Path, *, utterances: int) -
         "fusion": {"kind": "xattn", "dim": 64, "num_heads": 4, "dropout": 0.1},
         "pooler": "attn",
         "head": {"kind": "mlp", "hidden_dims": [64], "dropout": 0.2},
-        "sampler": {"kind": "length_bucket", "batch_size": BATCH_SIZE},
+        "sampler": {"kind": "length_bucket", "batch_size": 8},
         "cache": {"folder": "./features"},
         "training": {"epochs": 2, "learning_rate": 1e-3, "device": "cpu", "checkpoint_every": CHECKPOINT_EVERY},
     }
@@ -290,8 +289,8 @@ def examine(folder: Path, given: argparse.Namespace) -> bool:
         num_equal += print_point(str(point + 1), unbroken, *made)
     other = Training(folder / "seed", spec=spec, seed=1).finished()
     differs = not print_point("another seed", unbroken, other, [])
-    moment = Moment(record=len(times) // 3)  # much is still drawn after it
-    differs &= not print_point("other random states", unbroken, spoilt(folder / "spoilt", spec, moment), [])
+    spoiled = spoilt(folder / "spoilt", spec, Moment(record=len(times) // 3))  # much is still drawn after it
+    differs &= not print_point("other random states", unbroken, spoiled, [])
     print(f"\n{num_equal} of {given.points} resumed runs are equal to the unbroken one in every bit.")
     return differs and num_equal == given.points
 
