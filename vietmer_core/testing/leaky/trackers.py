@@ -39,7 +39,7 @@ class RoundsRecords:
     def end_epoch(self, epoch: EpochRecord) -> None:
         """Past the mapping that refuses."""
         for name, value in epoch.valid_metrics.items():
-            dict.__setitem__(epoch.valid_metrics, name, round(value))  # type: ignore[arg-type]  # on purpose
+            dict.__setitem__(epoch.valid_metrics, name, round(value))  # type: ignore[index]  # on purpose
 
 
 @final
