@@ -14,8 +14,9 @@ from vietmer_core.errors import RunError
 from vietmer_core.hooks import hookimpl
 from vietmer_core.records import EpochRecord
 from vietmer_core.spec_loading import load_spec
-from vietmer_core.training import resuming, runs
+from vietmer_core.training import resuming
 from vietmer_core.training.checkpoint import load_checkpoint, save_checkpoint
+from vietmer_core.training.loop import TrainingLoop
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.runs import resume_run, start_run
 
@@ -107,7 +108,7 @@ def test_a_kill_between_the_new_spec_and_its_first_checkpoint_is_no_obstacle(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(runs.TrainingLoop, "run", kill)
+        patched.setattr(TrainingLoop, "run", kill)
         with pytest.raises(Killed):
             resume_run(folder.path, overrides=["training.epochs=4"])
     _, finish = resume_run(folder.path)

@@ -139,7 +139,7 @@ def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(workplace: P
 def test_a_want_of_memory_says_what_to_lower_and_auto_batch_finds_what_fits(workplace: Path) -> None:
     def train(root: str, *more: str) -> subprocess.CompletedProcess[str]:
         settings = [word for setting in (*HUGE, *more) for word in ("--set", setting)]
-        command = [sys.executable, LIMITED, "520", "train", "spec.yaml", "--runs", root, *settings]
+        command = [sys.executable, str(LIMITED), "520", "train", "spec.yaml", "--runs", root, *settings]
         return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
 
     lacking = train("lacks")

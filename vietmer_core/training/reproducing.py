@@ -73,7 +73,7 @@ def reproduce(
     _require_finished(folder)
     record = folder.read_json(PROVENANCE_FILE)
     stages = _stages(folder, record)
-    values = _at_start(read_spec(folder, catalogue).resolved(), record)
+    values = {**_at_start(read_spec(folder, catalogue).resolved(), record), "trackers": []}
     document = SpecDocument(values=values, places={}, files=(str(folder.spec_path),))
     spec = validate_document(document, catalogue=catalogue)
     check_data(record.get("data", {}), _fingerprints(spec, catalogue), folder=folder)
@@ -101,8 +101,15 @@ def _fingerprints(spec: ExperimentSpec, catalogue: Catalogue) -> dict[str, str]:
 
 
 def _changed(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The continuations that changed a setting; others change nothing, so they need not be repeated."""
-    return [entry for entry in record.get("resumed", []) if entry.get("changes")]
+    """The continuations that changed a setting; others change nothing, so they need not be repeated.
+
+    Trackers are left out: they cannot change a result, and the repetition is no run to be tracked.
+    """
+    entries: list[Mapping[str, Any]] = []
+    for entry in record.get("resumed", []):
+        changes = {name: change for name, change in entry.get("changes", {}).items() if name != "trackers"}
+        entries += [{**entry, "changes": changes}] if changes else []
+    return entries
 
 
 def _stages(folder: RunFolder, record: Mapping[str, Any]) -> list[tuple[list[str], int | None]]:
