@@ -40,10 +40,10 @@ def test_every_16_bit_sample_comes_back_as_the_tables_of_g711_say(
 
 
 def test_what_lies_between_two_samples_of_16_bit_becomes_the_nearer_one() -> None:
-    between = np.array([3.4, 3.6, -3.4, -3.6, 40.6], dtype=np.float32) / 32_768
+    between = np.array([3.4, 3.6, -3.4, -3.6, 40.6], dtype=np.float32) / np.float32(32_768)
     decoded = round_trip(between, "g711_mulaw") * 32_768
     assert np.abs(decoded).tolist() == [0, 8, 0, 8, 40]  # intervals of 16-bit samples: 0 to 3, 4 to 11, …, 36 to 43
-    assert round_trip(np.array([43.6], dtype=np.float32) / 32_768, "g711_mulaw")[0] * 32_768 == 48
+    assert round_trip(np.array([43.6], dtype=np.float32) / np.float32(32_768), "g711_mulaw")[0] * 32_768 == 48
 
 
 def test_the_two_laws_are_not_taken_for_each_other() -> None:
