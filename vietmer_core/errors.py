@@ -139,8 +139,12 @@ class OtherProcessError(VietmerError):
         self.exit_code = exit_code  # type: ignore[misc]  # that of the error met there
 
 
-class NonFiniteError(RunError):
-    """A loss or a gradient that is not finite; the weights are not to be kept over an earlier checkpoint.
+class NotKeptError(RunError):
+    """A failure after which the weights are not to be kept over those of an earlier checkpoint."""
+
+
+class NonFiniteError(NotKeptError):
+    """A loss or a gradient that is not finite.
 
     Attributes:
         what: `loss` or `gradient`.

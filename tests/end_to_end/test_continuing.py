@@ -4,18 +4,21 @@ import os
 import random
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.end_to_end.launching import command, environment, launch, wait_for_steps
-from vietmer_core.errors import RunError
+from vietmer_core.errors import AssemblyError, RunError
 from vietmer_core.hooks import hookimpl
 from vietmer_core.records import EpochRecord
 from vietmer_core.spec_loading import load_spec
 from vietmer_core.training import resuming
 from vietmer_core.training.checkpoint import load_checkpoint, save_checkpoint
+from vietmer_core.training.history import Position
+from vietmer_core.training.keeping import Keeper
 from vietmer_core.training.loop import TrainingLoop
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.runs import resume_run, start_run
@@ -30,7 +33,7 @@ def same_weights(first: RunFolder, second: RunFolder) -> bool:
     return True
 
 
-def stopped(workplace: Path, *settings: str, at: int = 4) -> RunFolder:
+def stopped(workplace: Path, *settings: str, at: Position = (1, 1)) -> RunFolder:
     spec = load_spec([workplace / "spec.yaml"], settings)
     folder, finish = start_run(spec, root=workplace / "runs", stop_at=at)
     assert finish.outcome == "interrupted"
@@ -71,6 +74,8 @@ def test_nothing_is_said_where_nothing_changes(workplace: Path) -> None:
         ("fusion.dim=16", "`fusion.dim`: 8 → 16"),
         ("sampler.batch_size=2", "`sampler.batch_size`: 4 → 2"),
         ("training.batches_per_step=2", "`training.batches_per_step`: 1 → 2"),
+        ("training.monitor=loss", "`training.monitor`: macro_f1 → loss"),
+        ("training.layer_decay=0.9", "`training.layer_decay`: 1.0 → 0.9"),
     ],
 )
 def test_what_would_make_another_experiment_is_refused(workplace: Path, setting: str, difference: str) -> None:
@@ -101,9 +106,6 @@ def test_a_kill_between_the_new_spec_and_its_first_checkpoint_is_no_obstacle(
 ) -> None:
     folder = stopped(workplace)
 
-    class Killed(Exception):  # noqa: N818  # it stands for a kill
-        pass
-
     def kill(*_: object, **__: object) -> None:
         raise Killed
 
@@ -118,7 +120,7 @@ def test_a_kill_between_the_new_spec_and_its_first_checkpoint_is_no_obstacle(
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(workplace: Path) -> None:
     spec = load_spec([workplace / "spec.yaml"])
     unbroken, _ = start_run(spec, root=workplace / "unbroken")
-    folder = stopped(workplace, at=1)
+    folder = stopped(workplace, at=(0, 1))
     folder.last_checkpoint.unlink()
     resumed, finish = resume_run(folder.path)
     assert finish.outcome == "finished"
@@ -127,9 +129,6 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(workplace: Path) -
 
 
 def test_a_kill_between_the_end_of_an_epoch_and_its_checkpoint_leaves_one_record_of_it(workplace: Path) -> None:
-    class Killed(BaseException):
-        pass
-
     class KillAtEnd:
         @hookimpl(trylast=True)
         def end_epoch(self, epoch: EpochRecord) -> None:
@@ -144,6 +143,70 @@ def test_a_kill_between_the_end_of_an_epoch_and_its_checkpoint_leaves_one_record
     resumed, _ = resume_run(path)
     assert unbroken.results() == resumed.results()
     assert same_weights(unbroken, resumed)
+
+
+def test_other_batches_of_an_epoch_that_has_begun_are_refused(workplace: Path) -> None:
+    speed = "augment.waveform=[{kind: speed, factor: [0.5, 1.0]}]"
+    budget = ("sampler.batch_size=null", "sampler.max_frames=120")
+    folder = stopped(workplace, *budget, at=(1, 1))
+    with pytest.raises(
+        AssemblyError, match=r"with the batches that it began epoch 2 with, but the sampler gives others"
+    ):
+        resume_run(folder.path, overrides=[speed])
+    resume_run(folder.path, stop_at=(2, 0))
+    _, finish = resume_run(folder.path, overrides=[speed])
+    assert finish.outcome == "finished"
+
+
+class Killed(BaseException):
+    """It stands for a kill."""
+
+
+def test_the_best_of_a_course_that_was_never_taken_is_put_back(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = load_spec([workplace / "spec.yaml"], ["training.monitor=loss", "training.learning_rate=0.001"])
+    save_last = Keeper.save_last
+    saves = 0
+
+    def kill_at_the_second(self: Keeper, *, seconds: float) -> None:
+        nonlocal saves
+        saves += 1
+        if saves == 2:
+            raise Killed
+        save_last(self, seconds=seconds)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Keeper, "save_last", kill_at_the_second)
+        with pytest.raises(Killed):
+            start_run(spec, root=workplace / "runs")
+    (path,) = (workplace / "runs").iterdir()
+    run = RunFolder(path)
+    assert load_checkpoint(run.best_checkpoint)["epoch"] == 1
+    resume_run(run.path, overrides=["training.learning_rate=1e-30"], stop_at=(1, 1))
+    assert load_checkpoint(run.best_checkpoint)["epoch"] == 0
+    status, state = run.read_status(), load_checkpoint(run.last_checkpoint)
+    assert status["best_epoch"] == state["progress"]["best_epoch"] == 0
+    assert status["best"]["loss"] == state["progress"]["best_value"]
+    assert list(run.path.rglob("*.previous.*")) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda run: torch.save([1], run.last_checkpoint), "must hold a mapping, but holds list"),
+        (lambda run: torch.save({"format": 1, "model": {}}, run.last_checkpoint), "the checkpoint lacks `spec`"),
+        (lambda run: run.metrics_path.write_bytes(b"\xff\xfe\n"), "metrics.jsonl:1: is not JSON"),
+        (lambda run: run.metrics_path.write_bytes(b"[1]\n"), "metrics.jsonl:1: is no record of a step or an epoch"),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_one_sentence(
+    workplace: Path, spoil: Callable[[RunFolder], object], sentence: str
+) -> None:
+    folder = stopped(workplace)
+    spoil(folder)
+    with pytest.raises(RunError, match=sentence):
+        resume_run(folder.path)
 
 
 @pytest.mark.slow

@@ -6,16 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from typer.testing import CliRunner
 
 from tests.end_to_end.launching import environment
+from vietmer_core.batch import Batch
 from vietmer_core.cli.main import commands
-from vietmer_core.errors import EXIT_FOUND, EXIT_RUN, DataError, NonFiniteError, RunError
+from vietmer_core.errors import EXIT_FOUND, EXIT_RUN, AssemblyError, DataError, NonFiniteError, RunError
 from vietmer_core.hooks import hookimpl
 from vietmer_core.records import EpochRecord
 from vietmer_core.spec_loading import load_spec
+from vietmer_core.training.forward import ForwardPass
 from vietmer_core.training.replay import replay
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.runs import resume_run, start_run
@@ -56,7 +60,7 @@ def test_a_step_that_is_not_finite_is_saved_and_can_be_run_again(workplace: Path
 
 
 def test_a_run_without_a_failure_has_nothing_to_run_again(workplace: Path) -> None:
-    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", stop_at=1)
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", stop_at=(0, 1))
     with pytest.raises(RunError, match="no step of the run has failed"):
         replay(folder.path)
 
@@ -92,7 +96,7 @@ def test_what_cannot_be_used_is_left_out_and_counted_where_the_spec_says_so(work
 def test_a_step_of_which_nothing_is_left_changes_nothing_and_resumes(workplace: Path) -> None:
     spoil(workplace, *range(12))
     settings = ["data.faults=skip", "training.epochs=2"]
-    folder, finish = start_run(load_spec([workplace / "spec.yaml"], settings), root=workplace / "runs", stop_at=4)
+    folder, finish = start_run(load_spec([workplace / "spec.yaml"], settings), root=workplace / "runs", stop_at=(1, 1))
     _, finish = resume_run(folder.path)
     assert (finish.outcome, finish.utterances_skipped) == ("finished", 12)
     weights = torch.load(folder.last_checkpoint, weights_only=True)
@@ -104,6 +108,63 @@ def test_the_validation_split_is_never_left_incomplete(workplace: Path) -> None:
     recording.write_bytes(b"?" * recording.stat().st_size)
     with pytest.raises(DataError, match="valid_02"):
         start_run(load_spec([workplace / "spec.yaml"], ["data.faults=skip"]), root=workplace / "runs")
+
+
+def test_a_want_of_memory_in_a_step_leaves_the_run_between_two_steps(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropout of the batch draws from torch's generator: what the failed step has drawn must be given back."""
+    spec = load_spec([workplace / "spec.yaml"])
+    unbroken, _ = start_run(spec, root=workplace / "unbroken")
+    forward, passes = ForwardPass.forward, 0
+
+    def lack_memory(self: ForwardPass, batch: Batch) -> torch.Tensor:
+        nonlocal passes
+        passes += 1
+        logits = forward(self, batch)
+        if passes == 5:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return logits
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ForwardPass, "forward", lack_memory)
+        with pytest.raises(RunError, match="the memory does not suffice for a pass of 4 utterances"):
+            start_run(spec, root=workplace / "runs")
+    resumed, _ = resume_run(only_run(workplace / "runs").path)
+    assert resumed.results() == unbroken.results()
+    weights, others = (torch.load(folder.last_checkpoint, weights_only=True)["model"] for folder in (unbroken, resumed))
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+def test_a_want_of_memory_while_weights_change_keeps_the_checkpoint_before(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lack_memory(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", lack_memory)
+    with pytest.raises(RunError, match="the memory does not suffice for the states of the optimiser"):
+        start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs")
+    assert not only_run(workplace / "runs").last_checkpoint.exists()
+
+
+def test_a_recording_of_noise_that_cannot_be_used_is_no_fault_of_an_utterance(workplace: Path) -> None:
+    (workplace / "noise").mkdir()
+    noise = workplace / "noise" / "office.flac"
+    soundfile.write(noise, np.random.default_rng(0).uniform(-0.1, 0.1, 16_000), 16_000)
+    noise.write_bytes(noise.read_bytes()[:2000])
+    settings = ["data.faults=skip", "augment.waveform=[{kind: noise, folder: noise, probability: 1}]"]
+    with pytest.raises(RunError, match=r"a recording of noise \(`augment.waveform`\) cannot be used: .*office\.flac"):
+        start_run(load_spec([workplace / "spec.yaml"], settings), root=workplace / "runs")
+
+
+def test_auto_batch_leaves_out_what_training_leaves_out_and_a_cache_cannot(workplace: Path) -> None:
+    spoil(workplace, 3, 4)
+    settings = ["data.faults=skip", "training.auto_batch=true", "training.epochs=1"]
+    _, finish = start_run(load_spec([workplace / "spec.yaml"], settings), root=workplace / "runs")
+    assert finish.utterances_skipped == 2
+    with pytest.raises(AssemblyError, match=r"`cache` and `data.faults: skip` contradict each other"):
+        start_run(load_spec([workplace / "spec.yaml"], ["data.faults=skip", "cache=kept"]), root=workplace / "runs")
 
 
 class FullDisk:

@@ -10,6 +10,7 @@ from vietmer_core.cli.main import commands
 from vietmer_core.errors import EXIT_FOUND, RunError
 from vietmer_core.spec_loading import load_spec
 from vietmer_core.training.checkpoint import load_checkpoint, save_checkpoint
+from vietmer_core.training.history import Position
 from vietmer_core.training.reproducing import reproduce
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.runs import resume_run, start_run
@@ -30,13 +31,48 @@ def test_a_run_is_reproduced_from_its_folder_alone(workplace: Path) -> None:
 
 
 def test_a_run_that_went_on_with_other_settings_is_reproduced_through_them(workplace: Path) -> None:
-    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", stop_at=4)
-    resume_run(folder.path, overrides=["training.learning_rate=0.002", "training.epochs=4"], stop_at=7)
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", stop_at=(1, 1))
+    resume_run(folder.path, overrides=["training.learning_rate=0.002", "training.epochs=4"], stop_at=(2, 1))
     resume_run(folder.path)
     found = reproduce(folder.path, root=workplace / "again")
     assert found.differences == ()
     assert found.conditions == ()
     assert found.num_records == 12 + 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "loss.kind=focal",
+        'training.learning_rates={"text": 0.001}',
+        "training.gradient_clip=0.01",
+        "training.dropout=utterance",
+        "training.micro_batch=3",
+        "training.patience=1",
+        "augment.modality_dropout.text=0.5",
+        "data.faults=skip",
+        "trackers=[tensorboard]",
+        "loader.cache_mib=8",
+    ],
+)
+def test_whatever_may_change_can_be_changed_and_reproduced(workplace: Path, change: str) -> None:
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", stop_at=(1, 1))
+    resume_run(folder.path, overrides=[change])
+    found = reproduce(folder.path, root=workplace / "again")
+    assert (found.differences, found.conditions) == ((), ())
+
+
+@pytest.mark.parametrize("position", [(0, 0), (0, 3), (1, 0), (1, 2)])
+def test_every_position_is_reproduced_also_where_a_run_was_continued_twice(workplace: Path, position: Position) -> None:
+    """Before the first step, at the end of an epoch before and after its validation, and in the middle."""
+    settings = ["training.checkpoint_every=1"]
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"], settings), root=workplace / "runs", stop_at=position)
+    for change in ("training.learning_rate=0.5", "training.learning_rate=0.002"):
+        resume_run(folder.path, overrides=[change], stop_at=position)
+    resume_run(folder.path, overrides=["training.epochs=2"])
+    found = reproduce(folder.path, root=workplace / "again")
+    assert (found.differences, found.conditions) == ((), ())
+    assert folder.results() == found.repeated.results()
 
 
 @pytest.mark.parametrize("what", ["weights", "metrics"])
@@ -61,7 +97,7 @@ def test_the_last_bit_of_a_difference_is_found(workplace: Path, what: str) -> No
 
 
 def test_a_run_that_has_not_ended_and_other_data_are_refused(workplace: Path) -> None:
-    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", stop_at=2)
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", stop_at=(0, 2))
     with pytest.raises(RunError, match=r"its outcome is `interrupted`. Continue it with `vietmer train --resume"):
         reproduce(folder.path, root=workplace / "again")
     resume_run(folder.path)

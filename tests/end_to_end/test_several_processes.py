@@ -19,6 +19,7 @@ from vietmer_core.errors import EXIT_USAGE, AssemblyError
 from vietmer_core.spec_loading import load_spec
 from vietmer_core.training.checkpoint import load_checkpoint
 from vietmer_core.training.experiment import with_batches_per_step
+from vietmer_core.training.replay import replay
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.runs import start_run
 from vietmer_core.training.sharding import check_equal_passes
@@ -183,6 +184,14 @@ def test_a_process_without_work_and_pieces_for_one_process_are_refused() -> None
         with_batches_per_step(spec, 2)
     with pytest.raises(AssemblyError, match=r"`training.sharding: fsdp` must go with several processes"):
         start_run(load_spec([Path("spec.yaml")], ["training.sharding=fsdp"]), root=Path("runs"))
+
+
+def test_a_step_that_is_not_finite_is_said_once_and_saved_whole() -> None:
+    done = train("runs", "training.learning_rate=1e30", "training.gradient_clip=null", processes=2)
+    assert done.err.count("error: the loss of step") == 1
+    found = replay(only_run(Path("runs")).path)
+    assert not found.is_finite
+    assert len(found.losses) == 10  # of both processes
 
 
 def test_a_process_that_is_killed_leaves_one_sentence_and_a_run_that_resumes(workplace: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vietmer_core.data.audio import audio_info, read_segment
-from vietmer_core.errors import DataError
+from vietmer_core.errors import DataError, RunError
 
 SUFFIXES: Final = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
 _SPARE_SECONDS: Final = 0.01
@@ -67,7 +67,7 @@ class RecordedNoise:
         """Noise `(num_samples,)`; of several channels the mean.
 
         Raises:
-            DataError: if the recording cannot be decoded.
+            RunError: if the recording cannot be decoded, which is no fault of the utterance.
         """
         recording = self.recordings[numbers.integers(len(self.recordings))]
         place = numbers.random()
@@ -79,7 +79,10 @@ class RecordedNoise:
         return np.resize(np.roll(whole, -int(place * len(whole))), num_samples)  # numpy repeats what is too short
 
     def _read(self, recording: NoiseRecording, start: float | None, end: float | None) -> NDArray[np.float32]:
-        return read_segment(recording.path, start=start, end=end, channel="mix", sampling_rate=self.sampling_rate)
+        try:
+            return read_segment(recording.path, start=start, end=end, channel="mix", sampling_rate=self.sampling_rate)
+        except DataError as error:
+            raise RunError(f"a recording of noise (`augment.waveform`) cannot be used: {error}") from None
 
 
 def _is_audio(path: Path) -> bool:

@@ -4,8 +4,10 @@ A sampler is a pure function of the epoch (`vietmer_core.protocols.Sampler`). Wh
 for every sampler: which of its batches make a step, which of them this process takes, and how many steps are done.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import attrs
 
@@ -70,6 +72,7 @@ class EpochBatches:
         self._epoch = 0
         self._consumed = 0
         self._shares: tuple[Share, ...] | None = None
+        self._digest: str | None = None
 
     def __iter__(self) -> Iterator[list[Draw]]:
         """The batches left of the epoch for this process, one list for each forward pass."""
@@ -106,7 +109,7 @@ class EpochBatches:
 
     def set_epoch(self, epoch: int) -> None:
         """Start an epoch from its first step."""
-        self._epoch, self._consumed, self._shares = epoch, 0, None
+        self._epoch, self._consumed, self._shares, self._digest = epoch, 0, None, None
 
     def set_micro_batch(self, most: int | None) -> None:
         """Cut batches from here on to at most so many utterances a forward pass; None cuts none."""
@@ -116,15 +119,16 @@ class EpochBatches:
         """Count one step as done."""
         self._consumed += 1
 
-    def state_dict(self) -> dict[str, int]:
-        """The position, to be saved in a checkpoint."""
-        return {"epoch": self._epoch, "consumed": self._consumed, "per_step": self._per_step}
+    def state_dict(self) -> dict[str, int | str]:
+        """The position, to be saved in a checkpoint, with the SHA-256 of the order that it counts in."""
+        position = {"epoch": self._epoch, "consumed": self._consumed, "per_step": self._per_step}
+        return {**position, "order": self._order()}
 
-    def load_state_dict(self, state: Mapping[str, int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue at a saved position, with any number of processes.
 
         Raises:
-            AssemblyError: if it counts steps of another size.
+            AssemblyError: if it counts steps of another size, or in the middle of an epoch whose batches are others.
         """
         per_step = state["per_step"]
         if per_step != self._per_step:
@@ -134,7 +138,20 @@ class EpochBatches:
                 f"{per_step}."
             )
         self.set_epoch(state["epoch"])
+        if state["consumed"] and state["order"] != self._order():
+            raise AssemblyError(
+                f"a run must be continued with the batches that it began epoch {state['epoch'] + 1} with, but the "
+                "sampler gives others: `augment.waveform` or something else that it reads has changed. Undo the "
+                "change; it can be made where an epoch ends."
+            )
         self._consumed = state["consumed"]
+
+    def _order(self) -> str:
+        """SHA-256 of the batches of the epoch."""
+        if self._digest is None:
+            batches = [list(map(int, batch)) for batch in self._sampler.batches(self._epoch)]
+            self._digest = hashlib.sha256(json.dumps(batches).encode()).hexdigest()
+        return self._digest
 
     def _all(self) -> tuple[Share, ...]:
         if self._shares is None:

@@ -52,6 +52,8 @@ class GuardedDataset(Dataset[Sample | Fault]):
             return Fault(index=index, sentence=str(error))
         except CacheError as error:
             return Fault(index=index, sentence=str(error), error=CacheError)
+        except RunError as error:  # not of the utterance, such as a recording of noise
+            return Fault(index=index, sentence=str(error), error=RunError)
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -7,7 +7,7 @@ gradients of its parts are summed.
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import attrs
@@ -16,11 +16,13 @@ from torch import nn
 
 from vietmer_core.assembly import part_seed
 from vietmer_core.batch import Batch
-from vietmer_core.data.dataset import collate
+from vietmer_core.data.dataset import Sample, collate
 from vietmer_core.data.draw import Draw
+from vietmer_core.data.loader import Fault, GuardedDataset, raise_fault
 from vietmer_core.errors import RunError
 from vietmer_core.files import in_mib
 from vietmer_core.memory import Memory, is_memory_error, memory_told
+from vietmer_core.pretrained.backbone import LAST, backbones
 from vietmer_core.training.augmenting import slowest_augmentation
 from vietmer_core.training.experiment import Experiment, split_dataset
 from vietmer_core.training.forward import ForwardPass
@@ -82,21 +84,45 @@ def find_micro_batch(experiment: Experiment) -> Found:
     Raises:
         RunError: if not even one fits.
     """
-    longest = _longest_batch(experiment)
-    dataset = split_dataset(
-        experiment.train,
-        experiment.frontends,
-        experiment.spec,
-        states=experiment.states.get("train"),
-        augmentation=slowest_augmentation(experiment.spec),
+    longest = _samples(experiment, _longest_batch(experiment))
+    parts = [backbone for _, backbone in backbones(experiment.model)]
+    for backbone in parts:
+        backbone.begin_epoch(LAST)  # as much as any epoch trains
+    try:
+        return _search(experiment, longest)
+    finally:
+        for backbone in parts:
+            backbone.begin_epoch(0)
+
+
+def _samples(experiment: Experiment, indices: Sequence[int]) -> list[Sample]:
+    """The utterances prepared; one that cannot be used is left out where training does so, too."""
+    dataset = GuardedDataset(
+        split_dataset(
+            experiment.train,
+            experiment.frontends,
+            experiment.spec,
+            states=experiment.states.get("train"),
+            augmentation=slowest_augmentation(experiment.spec),
+        )
     )
+    found = [dataset[Draw(index, epoch=0)] for index in indices]
+    faults = [sample for sample in found if isinstance(sample, Fault)]
+    if faults and experiment.spec.data.faults == "fail":
+        raise_fault(faults[0])
+    return [sample for sample in found if isinstance(sample, Sample)]
+
+
+def _search(experiment: Experiment, longest: Sequence[Sample]) -> Found:
+    if not longest:
+        raise RunError("the largest batch has no utterance that can be used. Look at `vietmer data check`.")
     trained = sum(value.numel() for value in experiment.model.parameters() if value.requires_grad)
     states = _held(STATES * trained, device=experiment.device)  # what a run holds beside a pass
     memory = Memory(experiment.device)
     free = int(SHARE * memory.free_bytes())
     rows, taken, fitting = 1, 0, 0
     while True:
-        batch = collate([dataset[Draw(index, epoch=0)] for index in longest[:rows]])
+        batch = collate(longest[:rows])
         try:
             with memory.measured() as peak:
                 _try(experiment, batch)
@@ -118,7 +144,7 @@ def find_micro_batch(experiment: Experiment) -> Found:
             break
     del states
     if not fitting:
-        utterance = experiment.train[longest[0]]
+        utterance = experiment.train[longest[0].index]
         raise RunError(
             f"the memory does not suffice for one utterance: {in_mib(max(0, free))} may be taken, and "
             f"`{utterance.utterance_id}` ({utterance.place}), the longest, takes more. Leave it out, cut it, choose a "

@@ -53,6 +53,8 @@ def load_checkpoint(path: Path, *, device: torch.device | str = "cpu") -> dict[s
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # noqa: BLE001  # what torch raises for a damaged file depends on the damage
         raise RunError(f"{path}: the checkpoint is damaged: {str(error).splitlines()[0]}") from None
+    if not isinstance(state, dict):
+        raise RunError(f"{path}: the checkpoint must hold a mapping, but holds {type(state).__name__} instead.")
     if state.get("format") != FORMAT:
         raise RunError(f"{path}: the checkpoint must have format {FORMAT}, but has {state.get('format')} instead.")
     return state

@@ -1,6 +1,5 @@
 """torch's deterministic algorithms, for the time of a run."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -10,7 +9,8 @@ import torch
 from vietmer_core.errors import RunError
 
 WORKSPACE: Final = ":4096:8"
-"""Buffers with which cuBLAS sums in one order (NVIDIA's documentation of `CUBLAS_WORKSPACE_CONFIG`)."""
+"""Buffers with which cuBLAS sums in one order (NVIDIA's documentation of `CUBLAS_WORKSPACE_CONFIG`); to be set before
+anything computes on a GPU."""
 
 
 @contextmanager
@@ -22,8 +22,6 @@ def deterministic(*, is_wanted: bool) -> Iterator[None]:
     """
     settings: Any = torch.utils.deterministic
     before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
-    if is_wanted:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
     torch.use_deterministic_algorithms(is_wanted)
     settings.fill_uninitialized_memory = False
     try:

@@ -162,6 +162,11 @@ def prepare(
         VietmerError: one sentence, or all faults of a manifest at once.
     """
     processes = processes or Processes.start(spec.training)
+    if spec.cache is not None and spec.data.faults == "skip":
+        raise AssemblyError(
+            "`cache` and `data.faults: skip` contradict each other: the states of every utterance are kept before any "
+            "is trained on. Leave one out, or leave the rows that `vietmer data check` names out of the manifest."
+        )
     spec = with_batches_per_step(with_threads(spec), processes.world_size)
     device = processes.device
     frontends = build_frontends(spec, catalogue)

@@ -11,6 +11,7 @@ from vietmer_core.errors import NonFiniteError
 from vietmer_core.sequence import MaskedSequence
 from vietmer_core.training.checkpoint import save_checkpoint
 from vietmer_core.training.experiment import Experiment, class_counts
+from vietmer_core.training.processes import Processes
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.weights import model_state
 
@@ -59,11 +60,14 @@ def save_failure(
     batches: Sequence[Batch],
     experiment: Experiment,
     *,
+    processes: Processes,
     folder: RunFolder,
     step: int,
     random: dict[str, Any],
 ) -> NonFiniteError:
-    """Save the batches of a step, the weights and the random states before it.
+    """Save the batches of a step, of all processes, with the weights and the random states before it.
+
+    Every process takes part; the main one writes.
 
     Returns:
         The error to raise: it names the step, the utterances, the file and what to do.
@@ -71,28 +75,30 @@ def save_failure(
     Raises:
         RunError: if the file cannot be written.
     """
-    path = failure_path(folder, step + 1)
-    if any(set(batch.indices.tolist()) & set(error.indices) for batch in batches) or not path.exists():
-        state = {
-            **model_state(experiment.model),
-            "what": error.what,
-            "step": step + 1,
-            "epoch": experiment.batches.epoch,
-            "indices": list(error.indices),
-            "class_counts": class_counts(experiment.train, experiment.spec),
-            "utterance_ids": [
-                experiment.train[index].utterance_id for batch in batches for index in batch.indices.tolist()
-            ],
-            "batches": [batch_state(batch) for batch in batches],
-            "random": random,
-        }
-        save_checkpoint(path, state=state)
+    own: dict[str, Any] = {"batches": [batch_state(batch) for batch in batches], "random": random}
+    parts = processes.gathered(own)
+    rows = [index for part in parts for batch in part["batches"] for index in batch["indices"].tolist()]
+    state = {
+        **model_state(experiment.model),
+        "what": error.what,
+        "step": step + 1,
+        "epoch": experiment.batches.epoch,
+        "class_counts": class_counts(experiment.train, experiment.spec),
+        "utterance_ids": [experiment.train[index].utterance_id for index in rows],
+        "parts": parts,
+    }
+    if processes.is_main:
+        save_checkpoint(failure_path(folder, step + 1), state=state)
+    told = _told(error, experiment, folder=folder, step=step + 1)
+    return NonFiniteError(error.what, indices=error.indices, told=told)
+
+
+def _told(error: NonFiniteError, experiment: Experiment, *, folder: RunFolder, step: int) -> str:
     named = [f"`{experiment.train[row].utterance_id}` ({experiment.train[row].place})" for row in error.indices]
     shown = ", ".join(named[:MOST_NAMED]) + (f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else "")
     whose = "is not for" if error.what == "loss" else "is not in the batch of"
-    told = (
-        f"the {error.what} of step {step + 1} (epoch {experiment.batches.epoch + 1}) must be finite, but {whose} "
+    return (
+        f"the {error.what} of step {step} (epoch {experiment.batches.epoch + 1}) must be finite, but {whose} "
         f"{shown}. No weight was changed. `vietmer replay {folder.path}` runs the step again and names the part that "
         "gives it. Lower `training.learning_rate`, or look at those utterances."
     )
-    return NonFiniteError(error.what, indices=error.indices, told=told)

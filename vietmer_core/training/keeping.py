@@ -6,6 +6,7 @@ from typing import Any, final
 
 from vietmer_core.evaluation.predictions import Predictions, prediction_rows, write_rows
 from vietmer_core.files import write_atomically
+from vietmer_core.training.best_files import forget_previous, keep_previous
 from vietmer_core.training.checkpoint import save_checkpoint
 from vietmer_core.training.experiment import Experiment
 from vietmer_core.training.processes import Processes
@@ -73,6 +74,7 @@ class Keeper:
 
         def write() -> None:
             if self._processes.is_main:
+                keep_previous(self._folder)
                 best = {**weights, "epoch": experiment.batches.epoch, "metrics": metrics}
                 save_checkpoint(self._folder.best_checkpoint, state=best)
                 rows = prediction_rows(found, experiment.valid, experiment.spec.labels)
@@ -87,6 +89,7 @@ class Keeper:
             if self._processes.is_main:
                 self._list_skipped()
                 save_checkpoint(*paths, state=snapshot)
+                forget_previous(self._folder)
 
         self._processes.together(write)
 

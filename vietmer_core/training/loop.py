@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Literal, final
+from typing import Any, Literal, NoReturn, final
 
 import pluggy
 
@@ -11,7 +11,7 @@ from vietmer_core.assembly import count_parameters, part_seed
 from vietmer_core.batch import Batch
 from vietmer_core.data.batches import Share
 from vietmer_core.data.loader import Loaded, draws
-from vietmer_core.errors import NonFiniteError, RunError, VietmerError
+from vietmer_core.errors import ElsewhereError, NonFiniteError, NotKeptError, RunError, VietmerError
 from vietmer_core.memory import peak_memory_bytes
 from vietmer_core.modality_dropout import drop_modalities
 from vietmer_core.pretrained.backbone import backbones
@@ -20,11 +20,12 @@ from vietmer_core.training.determinism import deterministic
 from vietmer_core.training.experiment import Experiment
 from vietmer_core.training.failures import save_failure
 from vietmer_core.training.faults import Faults
+from vietmer_core.training.history import Position
 from vietmer_core.training.interrupts import Interrupts
 from vietmer_core.training.keeping import Keeper
 from vietmer_core.training.observers import Event, observing, tell
 from vietmer_core.training.processes import Processes
-from vietmer_core.training.randomness import random_states
+from vietmer_core.training.randomness import random_states, restore_random_states
 from vietmer_core.training.resuming import effects
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.state import TrainingState
@@ -45,7 +46,7 @@ class TrainingLoop:
         manager: Hooks to tell.
         facts: What a checkpoint says of the run it belongs to (`vietmer_core.training.resuming`).
         checkpoint: One to continue from.
-        stop_at: A step after which to stop, as Ctrl-C would.
+        stop_at: A position, epoch and steps of it, at which to stop, as Ctrl-C would.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class TrainingLoop:
         manager: pluggy.PluginManager,
         facts: dict[str, Any],
         checkpoint: dict[str, Any] | None = None,
-        stop_at: int | None = None,
+        stop_at: Position | None = None,
     ) -> None:
         self._experiment = experiment
         self._processes = processes
@@ -121,7 +122,7 @@ class TrainingLoop:
 
     def _fail(self, error: BaseException) -> None:
         """Keep what has been computed: a user's mistake leaves the run between two steps, from which it resumes."""
-        is_kept = isinstance(error, VietmerError) and not isinstance(error, NonFiniteError)
+        is_kept = isinstance(error, VietmerError) and not isinstance(error, NotKeptError)
         if is_kept and self._state.progress.step and self._processes.has_agreed_on(error):
             with suppress(RunError):  # a full disk has stopped the run already
                 self._keeper.save_last(seconds=self._seconds())
@@ -136,7 +137,7 @@ class TrainingLoop:
         while batches.epoch < training.epochs:
             if training.patience is not None and self._state.progress.epochs_since_best >= training.patience:
                 return "stopped_early"
-            stops = bool(processes.total(self._is_asked(interrupts))[0])
+            stops = bool(processes.total(self._is_asked(interrupts))[0]) or self._is_at_stop
             if stops or not self._steps(loader, interrupts):
                 self._keeper.save_last(seconds=self._seconds())
                 return "interrupted"
@@ -162,11 +163,16 @@ class TrainingLoop:
                 self._keeper.save_periodic(seconds=self._seconds())
             is_asked = outcome[0].stops if outcome is not None else False
             is_asked |= interrupts.is_requested and self._processes.world_size == 1
-            if (is_asked or progress.step == self._stop_at) and batches.consumed < len(batches):
+            if self._is_at_stop or (is_asked and batches.consumed < len(batches)):
                 return False
         for _ in drawn:  # nothing is left: the loader's processes are told that the epoch has ended
             raise AssertionError
-        return progress.step != self._stop_at
+        return True
+
+    @property
+    def _is_at_stop(self) -> bool:
+        batches = self._experiment.batches
+        return (batches.epoch, batches.consumed) == self._stop_at
 
     def _step(
         self, share: Share, loaded: list[Loaded], *, is_asked: bool
@@ -182,13 +188,34 @@ class TrainingLoop:
                 batches, num_utterances=num_utterances, num_passes=self._passes(share), is_asked_to_stop=is_asked
             )
         except NonFiniteError as error:
-            raise save_failure(
-                error, batches, self._experiment, folder=self._folder, step=self._state.progress.step, random=states
-            ) from None
+            self._save_failure(error, batches, states)
+        except VietmerError:  # nothing was changed: the run stands between two steps again
+            restore_random_states(states, self._processes.device)
+            raise
         self._state.progress.loss_sum += outcome.loss_sum
         self._state.progress.num_utterances += num_utterances
         frames = [self._state.passes.frames(batch) for batch in batches] or [(1, 1)]
         return outcome, num_utterances, (sum(real for real, _ in frames), sum(all_ for _, all_ in frames))
+
+    def _save_failure(self, error: NonFiniteError, batches: list[Batch], states: dict[str, Any]) -> NoReturn:
+        """Save the step of all processes, and end the run with what is not finite.
+
+        Raises:
+            NonFiniteError: in the main process.
+            ElsewhereError: in the others.
+        """
+        told = save_failure(
+            error,
+            batches,
+            self._experiment,
+            processes=self._processes,
+            folder=self._folder,
+            step=self._state.progress.step,
+            random=states,
+        )
+        if not self._processes.is_main:
+            raise ElsewhereError(str(told), exit_code=told.exit_code) from None
+        raise told from None
 
     def _drawn(self, batches: list[Batch]) -> Iterator[Batch]:
         seed, epoch = part_seed(self._experiment.spec.seed, "draws"), self._experiment.batches.epoch

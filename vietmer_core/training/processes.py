@@ -15,6 +15,7 @@ from torch import distributed
 
 from vietmer_core.errors import AssemblyError, ElsewhereError, OtherProcessError, RunError, VietmerError
 from vietmer_core.spec import TrainingSpec
+from vietmer_core.training.determinism import WORKSPACE
 from vietmer_core.training.devices import check_precision, choose_device
 from vietmer_core.training.sharding import fsdp_plugin, use_fsdp
 
@@ -77,6 +78,8 @@ class Processes:
         device = choose_device(training.device)
         check_precision(training.precision, device)
         _check_launcher(training)
+        if training.deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)  # before anything computes on a GPU
         os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))  # else Accelerate warns and sets others
         joined = distributed.is_available() and distributed.is_initialized()
         AcceleratorState._reset_state(reset_partial_state=not joined)  # noqa: SLF001  # its settings outlive a run
@@ -97,6 +100,21 @@ class Processes:
             os.environ.pop("ACCELERATE_USE_FSDP", None)  # set by Accelerate for good, and meant for this run alone
         use_fsdp(accelerator, plugin)
         return cls(accelerator)
+
+    @classmethod
+    @contextmanager
+    def joined(cls, training: TrainingSpec) -> Iterator[Self]:
+        """The processes of a run, met at the begin and left at the end.
+
+        Raises:
+            RunError: if another process has ended without a word; else as `start`.
+        """
+        processes = cls.start(training)
+        try:
+            with processes.lost_told():
+                yield processes
+        finally:
+            processes.close()
 
     @property
     def rank(self) -> int:

@@ -120,18 +120,18 @@ def replay(path: Path, *, catalogue: Catalogue | None = None) -> Replay:
     model = build_model(spec, catalogue)
     load_model_state(model, state, path=saved)
     loss = build_loss(spec, catalogue, state["class_counts"])
-    batches = [batch_from_state(batch) for batch in state["batches"]]
     model.train()
     for _, backbone in backbones(model):
         backbone.begin_epoch(int(state["epoch"]))
-    restore_random_states(state["random"], torch.device("cpu"))
     found: list[str] = []
     losses: list[Tensor] = []
     with _watching(model, found):
-        for batch in batches:
-            values = loss(model(batch), targets(batch))  # (batch,)
-            values.sum().backward()  # type: ignore[no-untyped-call]  # torch does not type it
-            losses.append(values.detach())
+        for part in state["parts"]:  # of each process
+            restore_random_states(part["random"], torch.device("cpu"))
+            for batch in map(batch_from_state, part["batches"]):
+                values = loss(model(batch), targets(batch))  # (batch,)
+                values.sum().backward()  # type: ignore[no-untyped-call]  # torch does not type it
+                losses.append(values.detach())
     return Replay(
         path=saved,
         step=int(state["step"]),

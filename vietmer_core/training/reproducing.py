@@ -1,6 +1,5 @@
 """`vietmer reproduce`: a run again, from its folder alone, and whether it is the same."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,15 +9,14 @@ import attrs
 import torch
 
 from vietmer_core.catalogue import Catalogue, installed_catalogue
-from vietmer_core.data.fingerprint import split_fingerprint
-from vietmer_core.data.splits import open_split
 from vietmer_core.errors import RunError
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_document import SpecDocument
 from vietmer_core.spec_loading import validate_document
 from vietmer_core.training.checkpoint import load_checkpoint
+from vietmer_core.training.history import stages
 from vietmer_core.training.initial import kept_initial
-from vietmer_core.training.resuming import PROVENANCE_FILE, check_data, versions
+from vietmer_core.training.resuming import PROVENANCE_FILE, versions
 from vietmer_core.training.run_folder import RunFolder
 from vietmer_core.training.run_spec import read_spec
 from vietmer_core.training.runs import resume_run, start_run
@@ -72,18 +70,21 @@ def reproduce(
     folder, catalogue = RunFolder.open(path), catalogue or installed_catalogue()
     _require_finished(folder)
     record = folder.read_json(PROVENANCE_FILE)
-    stages = _stages(folder, record)
-    values = {**_at_start(read_spec(folder, catalogue).resolved(), record), "trackers": []}
-    document = SpecDocument(values=values, places={}, files=(str(folder.spec_path),))
-    spec = validate_document(document, catalogue=catalogue)
-    check_data(record.get("data", {}), _fingerprints(spec, catalogue), folder=folder)
-    initial = kept_initial(folder, spec)
-    start = partial(start_run, spec, root=root, observers=observers, catalogue=catalogue, say=say)
-    repeated, _ = start(stop_at=stages[0][1], initial=initial)
+    (spec, stop_at), *later = [
+        (_validated(values, folder, catalogue), position)
+        for values, position in stages(record, read_spec(folder, catalogue).resolved())
+    ]
+    given = partial(start_run, spec, root=root, observers=observers, catalogue=catalogue, say=say)
+    repeated, _ = given(stop_at=stop_at, initial=kept_initial(folder, spec), expected=record.get("data", {}))
     resume = partial(resume_run, repeated.path, observers=observers, catalogue=catalogue, say=say)
-    for overrides, stop_at in stages[1:]:
-        resume(overrides=overrides, stop_at=stop_at)
+    for spec, stop_at in later:
+        resume(spec=spec, stop_at=stop_at)
     return compare(folder, repeated)
+
+
+def _validated(values: dict[str, Any], folder: RunFolder, catalogue: Catalogue) -> ExperimentSpec:
+    document = SpecDocument(values=values, places={}, files=(str(folder.spec_path),))
+    return validate_document(document, catalogue=catalogue)
 
 
 def _require_finished(folder: RunFolder) -> None:
@@ -93,49 +94,6 @@ def _require_finished(folder: RunFolder) -> None:
             f"{folder.path}: a run must have ended to be reproduced, but its outcome is `{outcome}`. Continue it with "
             f"`vietmer train --resume {folder.path}`."
         )
-
-
-def _fingerprints(spec: ExperimentSpec, catalogue: Catalogue) -> dict[str, str]:
-    content = spec.data.fingerprint == "content"
-    return {name: split_fingerprint(open_split(spec, name, catalogue), content=content) for name in ("train", "valid")}
-
-
-def _changed(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The continuations that changed a setting; others change nothing, so they need not be repeated.
-
-    Trackers are left out: they cannot change a result, and the repetition is no run to be tracked.
-    """
-    entries: list[Mapping[str, Any]] = []
-    for entry in record.get("resumed", []):
-        changes = {name: change for name, change in entry.get("changes", {}).items() if name != "trackers"}
-        entries += [{**entry, "changes": changes}] if changes else []
-    return entries
-
-
-def _stages(folder: RunFolder, record: Mapping[str, Any]) -> list[tuple[list[str], int | None]]:
-    """Overrides of each stage of the run, and the step after which it stopped; None is the end."""
-    entries = _changed(record)
-    stops: list[int | None] = [int(entry["step"]) for entry in entries]
-    if any(step == 0 for step in stops):
-        raise RunError(f"{folder.path}: the run was given other settings before its first checkpoint; train them anew.")
-    overrides = [[], *(_overrides(entry["changes"]) for entry in entries)]
-    return list(zip(overrides, [*stops, None], strict=True))
-
-
-def _overrides(changes: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [f"{field}={json.dumps(change['after'], ensure_ascii=False)}" for field, change in changes.items()]
-
-
-def _at_start(resolved: dict[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    """The resolved spec with which the run began: changes undone, the latest first."""
-    for entry in reversed(_changed(record)):
-        for field, change in entry["changes"].items():
-            *parents, name = field.split(".")
-            inside = resolved
-            for parent in parents:
-                inside = inside.setdefault(parent, {})
-            inside[name] = change["before"]
-    return resolved
 
 
 def compare(original: RunFolder, repeated: RunFolder) -> Reproduction:

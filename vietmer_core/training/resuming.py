@@ -1,17 +1,20 @@
 """What may differ between a run and its continuation, and what a difference does."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, Final
 
+from vietmer_core.components import Role
 from vietmer_core.errors import RunError
 from vietmer_core.training.run_folder import RunFolder
 
 PROVENANCE_FILE: Final = "provenance.json"
 MAY_CHANGE: Final = ("training", "loader", "cache", "trackers", "threads", "loss", "augment", "data.faults")
 """Fields, with all below them, that a continued run may have otherwise."""
-MAY_NOT_CHANGE: Final = ("training.batches_per_step",)
-"""Fields below those that may not all the same: the position of the run counts in them."""
+MAY_NOT_CHANGE: Final = ("training.batches_per_step", "training.monitor", "training.layer_decay")
+"""Fields below those that may not all the same: the position of the run, its best epoch and the groups of its optimiser
+depend on them."""
+NEEDED: Final = ("spec", "versions", "num_steps", "progress", "batches", "optimiser", "schedule", "random", "noted")
+"""What a checkpoint must hold for a run to go on from it."""
 Changes = dict[str, tuple[Any, Any]]
 """The value before and the value after, by field."""
 
@@ -49,14 +52,10 @@ def check_unchanged(recorded: Mapping[str, Any], found: Mapping[str, Any], *, fo
     Raises:
         RunError: with every difference.
     """
-    known: dict[str, Any] = {}
-    for entry in folder.read_json(PROVENANCE_FILE).get("resumed", []):
-        known |= {field: change["after"] for field, change in entry.get("changes", {}).items()}
-    changes = {
-        field: (old, new)
-        for field, (old, new) in differences(recorded, found).items()
-        if field not in known or known[field] != new
-    }
+    resumed = folder.read_json(PROVENANCE_FILE).get("resumed", [])
+    if any(isinstance(entry, Mapping) and entry.get("after") == found for entry in resumed):
+        return
+    changes = differences(recorded, found)
     if changes:
         raise RunError(
             f"{folder.spec_path}: the spec is another one than that of the checkpoint: "
@@ -83,10 +82,10 @@ def check_overrides(changes: Changes, *, folder: RunFolder) -> None:
 
 
 def versions(record: Mapping[str, Any]) -> dict[str, str]:
-    """The version of each package and plugin that a provenance record names."""
+    """The version of each package and plugin that a provenance record names; trackers, which compute nothing, aside."""
     packages = {name: found for name, found in record.get("packages", {}).items() if found is not None}
-    plugins = {row["distribution"]: row["version"] for row in record.get("components", ())}
-    return {**packages, **plugins}
+    rows = [row for row in record.get("components", ()) if row.get("role") != Role.TRACKER]
+    return {**packages, **{row["distribution"]: row["version"] for row in rows}}
 
 
 def check_versions(recorded: Mapping[str, str], found: Mapping[str, str], *, folder: RunFolder) -> None:
@@ -103,6 +102,20 @@ def check_versions(recorded: Mapping[str, str], found: Mapping[str, str], *, fol
             f"{folder.path}: what computes has changed since the run began: {'; '.join(changes)}. Install those "
             "versions again, or go on with `--accept-versions`; the result is then no longer that of a run never "
             "stopped."
+        )
+
+
+def check_checkpoint(state: Mapping[str, Any], *, folder: RunFolder) -> None:
+    """Refuse a checkpoint of another version of VietMER, or a damaged one.
+
+    Raises:
+        RunError: naming what it lacks.
+    """
+    lacking = [name for name in NEEDED if name not in state]
+    if lacking:
+        raise RunError(
+            f"{folder.last_checkpoint}: the checkpoint lacks {', '.join(f'`{name}`' for name in lacking)}: it is "
+            "damaged, or was written by another version. Train anew."
         )
 
 
@@ -142,14 +155,3 @@ def effects(checkpoint: Mapping[str, Any], *, num_steps: int, rate: float, world
             f"the number of processes is {world_size} instead of {processes}: the batches stay the same, the bits of "
             "the result do not"
         )
-
-
-def note_resumption(folder: RunFolder, *, step: int, changes: Changes, new_versions: Mapping[str, str] | None) -> None:
-    """Write into the provenance that the run went on from a step, and with what."""
-    record = folder.read_json(PROVENANCE_FILE)
-    entry: dict[str, Any] = {"step": step, "at": datetime.now().astimezone().isoformat(timespec="seconds")}
-    if changes:
-        entry["changes"] = {field: {"before": old, "after": new} for field, (old, new) in changes.items()}
-    if new_versions is not None:
-        entry["versions"] = dict(new_versions)
-    folder.write_json(PROVENANCE_FILE, {**record, "resumed": [*record.get("resumed", []), entry]})

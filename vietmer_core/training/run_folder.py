@@ -140,7 +140,7 @@ class RunFolder:
         if status.get("outcome") == "running" and status.get("host") == platform.node():
             import psutil
 
-            if not psutil.pid_exists(int(status.get("process", -1))):
+            if not psutil.pid_exists(int(status.get("process") or -1)):
                 return {**status, "outcome": "killed"}
         return status
 
@@ -148,14 +148,20 @@ class RunFolder:
         """The records of `metrics.jsonl`; a last line that a kill cut short is left out."""
         if not self.metrics_path.exists():
             return
-        with self.metrics_path.open(encoding="utf-8") as file:
+        with self.metrics_path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.endswith("\n"):
+                if not line.endswith(b"\n"):
                     return
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    raise RunError(f"{self.metrics_path}:{number}: is not JSON. Remove the line.") from None
+                yield self._record(line, number)
+
+    def _record(self, line: bytes, number: int) -> dict[str, Any]:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            raise RunError(f"{self.metrics_path}:{number}: is not JSON. Remove the line.") from None
+        if not isinstance(record, dict) or not {"record", "epoch", "step"} <= record.keys():
+            raise RunError(f"{self.metrics_path}:{number}: is no record of a step or an epoch. Remove the line.")
+        return record
 
     def results(self) -> list[dict[str, Any]]:
         """The records without what was measured of the machine: equal in equal runs, to the last bit."""

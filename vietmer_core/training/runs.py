@@ -19,8 +19,10 @@ from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_loading import load_spec
 from vietmer_core.training import resuming
 from vietmer_core.training.auto_batch import with_micro_batch
+from vietmer_core.training.best_files import settle_best
 from vietmer_core.training.checkpoint import load_checkpoint, save_checkpoint
 from vietmer_core.training.experiment import Experiment, prepare
+from vietmer_core.training.history import Position, note_resumption
 from vietmer_core.training.initial import kept_initial
 from vietmer_core.training.loop import TrainingLoop
 from vietmer_core.training.observers import MetricsFile, StatusFile, observing, tell
@@ -72,7 +74,7 @@ def _observers(
     spec: ExperimentSpec, catalogue: Catalogue, given: Sequence[object], *, processes: Processes
 ) -> list[object]:
     """Those that watch the run: the main process tells them."""
-    return [*build_trackers(spec, catalogue), *given] if processes.is_main else []
+    return processes.together(lambda: [*build_trackers(spec, catalogue), *given] if processes.is_main else [])
 
 
 def _own_observers(folder: RunFolder, *, processes: Processes) -> list[object]:
@@ -105,8 +107,9 @@ def start_run(
     root: Path,
     observers: Sequence[object] = (),
     catalogue: Catalogue | None = None,
-    stop_at: int | None = None,
+    stop_at: Position | None = None,
     initial: Mapping[str, Any] | None = None,
+    expected: Mapping[str, str] | None = None,
     say: Say = _silent,
 ) -> tuple[RunFolder, FinishRecord]:
     """Train a spec in a new folder under `root`, together with the other processes where there are any.
@@ -116,19 +119,21 @@ def start_run(
         root: Where run folders live.
         observers: Told of its steps.
         catalogue: Where its components come from.
-        stop_at: A step after which to stop, as Ctrl-C would.
+        stop_at: An epoch, from 0, and how many of its steps are done, at which to stop as Ctrl-C would.
         initial: What parts of the model begin with; read from the runs of `initialise` where None.
+        expected: Fingerprints that the data must have.
         say: Takes a line for the user.
 
     Raises:
         VietmerError: one sentence; nothing is made where the spec or the data cannot be used.
     """
     catalogue = catalogue or installed_catalogue()
-    processes = Processes.start(spec.training)
-    try:
+    with Processes.joined(spec.training) as processes:
         watching = _observers(spec, catalogue, observers, processes=processes)
         experiment = _prepared(spec, catalogue, watching, processes=processes, initial=initial, say=say)
         record = _provenance(experiment, processes=processes)
+        if expected is not None:
+            alike(lambda: resuming.check_data(expected, record["data"], folder=RunFolder(root)))
 
         def create() -> Path | None:
             if not processes.is_main:
@@ -150,11 +155,9 @@ def start_run(
             stop_at=stop_at,
         )
         return folder, loop.run([*watching, *_own_observers(folder, processes=processes)])
-    finally:
-        processes.close()
 
 
-def resume_run(
+def resume_run(  # noqa: PLR0913  # each is an option of the command, or for who repeats a run
     path: Path,
     *,
     overrides: Sequence[str] = (),
@@ -162,7 +165,8 @@ def resume_run(
     catalogue: Catalogue | None = None,
     cache: str | None = None,
     accept_versions: bool = False,
-    stop_at: int | None = None,
+    spec: ExperimentSpec | None = None,
+    stop_at: Position | None = None,
     say: Say = _silent,
 ) -> tuple[RunFolder, FinishRecord]:
     """Continue a run from its last checkpoint, in the middle of an epoch where it stood there.
@@ -176,17 +180,17 @@ def resume_run(
         catalogue: Where its components come from.
         cache: Another folder for the feature cache, or `none`; in fp32 and at canonical shapes that changes no bit.
         accept_versions: Go on with other versions of what computes, too.
-        stop_at: A step after which to stop, as Ctrl-C would.
+        spec: What to go on with, instead of overrides of its own spec.
+        stop_at: An epoch, from 0, and how many of its steps are done, at which to stop as Ctrl-C would.
         say: Takes a line for the user, such as the effect of an override.
 
     Raises:
         RunError: if its spec, data or versions have changed since it began, or it is under way.
     """
     catalogue = catalogue or installed_catalogue()
-    opened = alike(lambda: _opened(path, overrides, catalogue=catalogue, cache=cache))
+    opened = alike(lambda: _opened(path, overrides, catalogue=catalogue, cache=cache, spec=spec))
     folder, checkpoint = opened.folder, opened.checkpoint
-    processes = Processes.start(opened.spec.training)
-    try:
+    with Processes.joined(opened.spec.training) as processes:
         watching = _observers(opened.spec, catalogue, observers, processes=processes)
         initial = kept_initial(folder, opened.spec)
         experiment = _prepared(opened.spec, catalogue, watching, processes=processes, initial=initial, say=say)
@@ -206,15 +210,10 @@ def resume_run(
         )
         for line in [*resuming.described(changes), *loop.effects(checkpoint)]:
             say(line)
-        if processes.is_main:
-            step = 0 if checkpoint is None else int(checkpoint["progress"]["step"])
-            folder.remove_unfinished()
-            folder.keep_records_to(step, epoch=experiment.batches.epoch)
-            resuming.note_resumption(folder, step=step, changes=changes, new_versions=changed)
-            folder.write_spec(experiment.spec.resolved())
+        processes.together(
+            lambda: _put_back(opened, experiment, processes=processes, new_versions=changed, data=record["data"])
+        )
         return folder, loop.run([*watching, *_own_observers(folder, processes=processes)])
-    finally:
-        processes.close()
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -227,7 +226,43 @@ class _Opened:
     spec: ExperimentSpec
 
 
-def _opened(path: Path, overrides: Sequence[str], *, catalogue: Catalogue, cache: str | None) -> _Opened:
+def _put_back(
+    opened: _Opened,
+    experiment: Experiment,
+    *,
+    processes: Processes,
+    new_versions: Mapping[str, str] | None,
+    data: Mapping[str, str],
+) -> None:
+    """Bring the folder of a run to where it goes on, and note that it does.
+
+    Raises:
+        RunError: if a file cannot be read or written.
+    """
+    if not processes.is_main:
+        return
+    folder, batches, own, after = opened.folder, experiment.batches, opened.own.resolved(), experiment.spec.resolved()
+    progress: dict[str, Any] = {"step": 0, "best_epoch": None}
+    progress = progress if opened.checkpoint is None else opened.checkpoint["progress"]
+    folder.remove_unfinished()
+    folder.keep_records_to(int(progress["step"]), epoch=batches.epoch)
+    settle_best(folder, best_epoch=progress["best_epoch"])
+    note_resumption(
+        folder,
+        step=int(progress["step"]),
+        position=(batches.epoch, batches.consumed),
+        processes=processes.world_size,
+        changes=resuming.differences(own, after),
+        specs=(own, after),
+        new_versions=new_versions,
+        data=data,
+    )
+    folder.write_spec(after)
+
+
+def _opened(
+    path: Path, overrides: Sequence[str], *, catalogue: Catalogue, cache: str | None, spec: ExperimentSpec | None
+) -> _Opened:
     """Read a run and what it goes on with.
 
     Raises:
@@ -238,10 +273,11 @@ def _opened(path: Path, overrides: Sequence[str], *, catalogue: Catalogue, cache
     checkpoint = load_checkpoint(folder.last_checkpoint) if folder.last_checkpoint.exists() else None
     own = read_spec(folder, catalogue)
     if checkpoint is not None:
+        resuming.check_checkpoint(checkpoint, folder=folder)
         resuming.check_unchanged(checkpoint["spec"], own.resolved(), folder=folder)
-    spec = with_cache(load_spec([folder.spec_path], overrides, catalogue=catalogue), cache)
-    resuming.check_overrides(resuming.differences(own.resolved(), spec.resolved()), folder=folder)
-    return _Opened(folder=folder, checkpoint=checkpoint, own=own, spec=spec)
+    wanted = spec or with_cache(load_spec([folder.spec_path], overrides, catalogue=catalogue), cache)
+    resuming.check_overrides(resuming.differences(own.resolved(), wanted.resolved()), folder=folder)
+    return _Opened(folder=folder, checkpoint=checkpoint, own=own, spec=wanted)
 
 
 def _changed(opened: _Opened, record: Mapping[str, Any], *, accept_versions: bool) -> dict[str, str] | None:
@@ -251,7 +287,9 @@ def _changed(opened: _Opened, record: Mapping[str, Any], *, accept_versions: boo
         RunError: if its data has changed, or its versions have and that is not accepted.
     """
     began = opened.folder.read_json(resuming.PROVENANCE_FILE)
-    resuming.check_data(began.get("data", {}), record["data"], folder=opened.folder)
+    is_same_noise = opened.own.augment == opened.spec.augment
+    data = {name: value for name, value in record["data"].items() if is_same_noise or name != "noise"}
+    resuming.check_data(began.get("data", {}), data, folder=opened.folder)
     recorded = resuming.versions(began) if opened.checkpoint is None else opened.checkpoint["versions"]
     found = resuming.versions(record)
     if not accept_versions:

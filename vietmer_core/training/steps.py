@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LRScheduler
 
 from vietmer_core.batch import Batch
-from vietmer_core.errors import NonFiniteError
+from vietmer_core.errors import NonFiniteError, NotKeptError, RunError
 from vietmer_core.memory import memory_told
 from vietmer_core.protocols import Loss
 from vietmer_core.training.processes import Processes
@@ -117,7 +117,7 @@ class Stepper:
         if not math.isfinite(norm):
             self._require_scaler(batches)
         rate = float(self._optimiser.param_groups[0]["lr"])
-        self._optimiser.step()
+        self._update()
         was_skipped = bool(self._optimiser.step_was_skipped)
         self._skipped = self._skipped + 1 if was_skipped else 0
         if not was_skipped:
@@ -129,6 +129,18 @@ class Stepper:
             was_skipped=was_skipped,
             stops=bool(asked),
         )
+
+    def _update(self) -> None:
+        """Change the weights.
+
+        Raises:
+            NotKeptError: if the memory does not suffice, so that some weights may be changed and others not.
+        """
+        try:
+            with memory_told("Choose a smaller model, or train less of it.", what="the states of the optimiser"):
+                self._optimiser.step()
+        except RunError as error:
+            raise NotKeptError(str(error)) from error
 
     def _accumulate(self, batches: Sequence[Batch], *, num_utterances: int, num_passes: int) -> tuple[float, list[int]]:
         """Gradients of all passes: the summed loss, and the positions of utterances whose loss is not finite."""

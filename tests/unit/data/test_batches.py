@@ -75,7 +75,7 @@ def test_what_was_fetched_ahead_does_not_count() -> None:
     ahead = iter(batches)
     next(ahead), next(ahead), next(ahead)
     batches.consume()
-    assert batches.state_dict() == {"epoch": 0, "consumed": 1, "per_step": 1}
+    assert {**batches.state_dict(), "order": ""} == {"epoch": 0, "consumed": 1, "per_step": 1, "order": ""}
     assert positions(batches) == [[1], [2], [3], [4]]
 
 
@@ -92,6 +92,17 @@ def test_another_number_of_processes_continues_with_what_is_left(
         resumed.load_state_dict(begun.state_dict())
         left |= {index for batch in positions(resumed) for index in batch}
     assert left == set(range(min(4 * consumed, size), size))
+
+
+def test_a_position_in_an_epoch_belongs_to_its_batches() -> None:
+    begun = EpochBatches(Counting(9))
+    at_the_start = begun.state_dict()
+    begun.consume()
+    with pytest.raises(
+        AssemblyError, match=r"with the batches that it began epoch 1 with, but the sampler gives others"
+    ):
+        EpochBatches(Growing()).load_state_dict(begun.state_dict())
+    EpochBatches(Growing()).load_state_dict(at_the_start)
 
 
 def test_a_position_belongs_to_the_batches_of_a_step() -> None:
