@@ -65,7 +65,8 @@ def show_scores(console: "Console", evaluation: "Evaluation") -> None:
         note = f"  {unknown} utterances have no speaker; each counts as one: the interval is too narrow."
         console.print(note, soft_wrap=True)
     elif interval.is_too_narrow:
-        console.print(f"  {speakers} are too few for the interval: take it as narrower than the truth.", soft_wrap=True)
+        few = "1 speaker is" if interval.num_clusters == 1 else f"{interval.num_clusters} speakers are"
+        console.print(f"  {few} too few for the interval: take it as narrower than the truth.", soft_wrap=True)
     if cut := evaluation.predictions.tokens_cut:
         note = f"  {len(cut)} transcripts were too long for the text encoder; {sum(cut.values())} tokens were left out."
         console.print(note, soft_wrap=True)

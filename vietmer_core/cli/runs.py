@@ -64,7 +64,7 @@ def show_run(run: RunPath, as_json: AsJson = False) -> None:
         used = "" if part["used"] else " (not read by the fusion)"
         typer.echo(f"  {part['role']:<8} {part['kind']:<16} {part['distribution']} {part['version']}{used}")
     typer.echo(
-        f"  seed {made_with.get('seed')}, {made_with.get('threads')} threads, started {made_with.get('started')}"
+        f"  seed {made_with.get('seed')}, threads: {made_with.get('threads')}, started {made_with.get('started')}"
     )
     for name, fingerprint in made_with.get("data", {}).items():
         typer.echo(f"  data {name:<6} {fingerprint[:16]}")

@@ -143,7 +143,10 @@ def effects(checkpoint: Mapping[str, Any], *, num_steps: int, rate: float, world
         rate: Learning rate of the next step, now.
         world_size: Processes, now.
     """
-    before = int(checkpoint["num_steps"])
+    before, done = int(checkpoint["num_steps"]), int(checkpoint["progress"]["step"])
+    if done >= num_steps:
+        yield f"all {num_steps} steps are done: nothing is left to train"
+        return
     if before != num_steps:
         yield f"the schedule ends at step {num_steps} instead of {before}"
     old_rate = float(checkpoint["optimiser"]["param_groups"][0]["lr"])
