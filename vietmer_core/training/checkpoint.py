@@ -52,11 +52,11 @@ def load_checkpoint(path: Path, *, device: torch.device | str = "cpu") -> dict[s
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # noqa: BLE001  # what torch raises for a damaged file depends on the damage
-        reason = (
-            str(error).splitlines()[0] if str(error) and "weights_only" not in str(error) else "it is no checkpoint"
-        )
+        is_told = bool(str(error)) and "weights_only" not in str(error)  # torch's advice to unpickle whatever it is
+        reason = str(error).splitlines()[0] if is_told else "it is no checkpoint"
         raise RunError(
-            f"{path}: the checkpoint is damaged: {reason}. Put a periodic one (`step-*.pt`) in its place, or train anew."
+            f"{path}: the checkpoint is damaged: {reason}. Put a periodic one (`step-*.pt`) in its place, or train "
+            "anew."
         ) from None
     if not isinstance(state, dict):
         raise RunError(f"{path}: the checkpoint must hold a mapping, but holds {type(state).__name__} instead.")
