@@ -85,8 +85,6 @@ class Stepper:
         self._forward = forward
         self._loss = loss
         self._optimiser = optimiser
-        # Accelerate's step looks for a package on the disk in every call, 2 ms; without a scaler it does no more
-        self._updating = optimiser.optimizer if processes.accelerator.scaler is None else optimiser
         self._schedule = schedule
         self._clip = math.inf if gradient_clip is None else gradient_clip
         self._absent = absent
@@ -140,7 +138,7 @@ class Stepper:
         """
         try:
             with memory_told("Choose a smaller model, or train less of it.", what="the states of the optimiser"):
-                self._updating.step()
+                self._optimiser.step()
         except RunError as error:
             raise NotKeptError(str(error)) from error
 
