@@ -162,11 +162,7 @@ def prepare(
         VietmerError: one sentence, or all faults of a manifest at once.
     """
     processes = processes or Processes.start(spec.training)
-    if spec.cache is not None and spec.data.faults == "skip":
-        raise AssemblyError(
-            "`cache` and `data.faults: skip` contradict each other: the states of every utterance are kept before any "
-            "is trained on. Leave one out, or leave the rows that `vietmer data check` names out of the manifest."
-        )
+    _check_faults(spec)
     spec = with_batches_per_step(with_threads(spec), processes.world_size)
     device = processes.device
     frontends = build_frontends(spec, catalogue)
@@ -204,6 +200,19 @@ def prepare(
         augmentation=augmentation,
         initial=initial,
     )
+
+
+def _check_faults(spec: ExperimentSpec) -> None:
+    """Refuse to leave utterances out of what is kept of all.
+
+    Raises:
+        AssemblyError: if the spec asks for both.
+    """
+    if spec.cache is not None and spec.data.faults == "skip":
+        raise AssemblyError(
+            "`cache` and `data.faults: skip` contradict each other: the states of every utterance are kept before any "
+            "is trained on. Leave one out, or leave the rows that `vietmer data check` names out of the manifest."
+        )
 
 
 def with_batches_per_step(spec: ExperimentSpec, world_size: int) -> ExperimentSpec:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NoReturn, final
 
 import pluggy
 
-from vietmer_core.assembly import count_parameters, part_seed
+from vietmer_core.assembly import part_seed
 from vietmer_core.batch import Batch
 from vietmer_core.data.batches import Share
 from vietmer_core.data.loader import Loaded, draws
@@ -15,7 +15,7 @@ from vietmer_core.errors import ElsewhereError, NonFiniteError, NotKeptError, Ru
 from vietmer_core.memory import peak_memory_bytes
 from vietmer_core.modality_dropout import drop_modalities
 from vietmer_core.pretrained.backbone import backbones
-from vietmer_core.records import EpochRecord, FinishRecord, RunRecord, StepRecord
+from vietmer_core.records import EpochRecord, FinishRecord, StepRecord
 from vietmer_core.training.determinism import deterministic
 from vietmer_core.training.experiment import Experiment
 from vietmer_core.training.failures import save_failure
@@ -28,6 +28,7 @@ from vietmer_core.training.processes import Processes
 from vietmer_core.training.randomness import random_states, restore_random_states
 from vietmer_core.training.resuming import effects
 from vietmer_core.training.run_folder import RunFolder
+from vietmer_core.training.run_records import finish_record, run_record
 from vietmer_core.training.state import TrainingState
 from vietmer_core.training.steps import StepOutcome
 from vietmer_core.training.validation import validate
@@ -87,7 +88,7 @@ class TrainingLoop:
             deterministic(is_wanted=self._training.deterministic),
         ):
             try:
-                self._tell("start_run", run=self._run_record())
+                self._tell("start_run", run=run_record(self._experiment, self._state, folder=self._folder))
                 with self._processes.lost_told():
                     finish = self._finish(self._epochs(interrupts))
                 self._raise_untold()
@@ -259,22 +260,6 @@ class TrainingLoop:
     def _seconds(self) -> float:
         return self._state.progress.seconds + time.perf_counter() - self._began
 
-    def _run_record(self) -> RunRecord:
-        parameters, _ = count_parameters(self._experiment.model)
-        return RunRecord(
-            folder=self._folder.path,
-            name=self._experiment.spec.name,
-            num_epochs=self._training.epochs,
-            num_steps=self._state.num_steps,
-            steps_per_epoch=len(self._experiment.batches),
-            first_epoch=self._experiment.batches.epoch,
-            first_step=self._state.progress.step,
-            monitor=self._training.monitor,
-            num_parameters=parameters,
-            num_trainable_parameters=self._state.num_trainable,
-            spec=self._experiment.spec.resolved(),
-        )
-
     def _tell_step(self, outcome: StepOutcome, num_utterances: int, frames: tuple[int, int]) -> None:
         batches, now = self._experiment.batches, time.perf_counter()
         record = StepRecord(
@@ -293,18 +278,4 @@ class TrainingLoop:
         self._tell("end_step", step=record)
 
     def _finish(self, outcome: Outcome | Literal["failed"], *, message: str = "") -> FinishRecord:
-        noted, progress = self._state.noted, self._state.progress
-        return FinishRecord(
-            outcome=outcome,
-            epoch=self._experiment.batches.epoch,
-            step=progress.step,
-            best_epoch=progress.best_epoch,
-            best_value=progress.best_value,
-            seconds=self._seconds(),
-            message=message,
-            transcripts_cut=len(noted.cut),
-            tokens_cut=sum(noted.cut.values()),
-            audio_padded=len(noted.padded),
-            samples_added=sum(noted.padded.values()),
-            utterances_skipped=len(noted.skipped),
-        )
+        return finish_record(self._experiment, self._state, outcome=outcome, seconds=self._seconds(), message=message)

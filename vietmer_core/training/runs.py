@@ -4,32 +4,26 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 from vietmer_core.assembly import build_trackers
 from vietmer_core.augment.fingerprint import noise_fingerprint
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.data.fingerprint import split_fingerprint
-from vietmer_core.errors import RunError
-from vietmer_core.features.filling import with_cache
 from vietmer_core.plugins import installed_plugins
 from vietmer_core.ranks import alike
 from vietmer_core.records import FinishRecord
 from vietmer_core.spec import ExperimentSpec
-from vietmer_core.spec_loading import load_spec
 from vietmer_core.training import resuming
 from vietmer_core.training.auto_batch import with_micro_batch
-from vietmer_core.training.best_files import settle_best
-from vietmer_core.training.checkpoint import load_checkpoint, save_checkpoint
+from vietmer_core.training.checkpoint import save_checkpoint
+from vietmer_core.training.continuing import changed_versions, opened_run, put_back
 from vietmer_core.training.experiment import Experiment, prepare
-from vietmer_core.training.history import Position, note_resumption
+from vietmer_core.training.history import Position
 from vietmer_core.training.initial import kept_initial
 from vietmer_core.training.loop import TrainingLoop
 from vietmer_core.training.observers import MetricsFile, StatusFile, observing, tell
 from vietmer_core.training.processes import Processes
 from vietmer_core.training.provenance import provenance
 from vietmer_core.training.run_folder import RunFolder
-from vietmer_core.training.run_spec import read_spec
 from vietmer_core.training.weights import pretrained_json
 
 Say = Callable[[str], None]
@@ -188,14 +182,14 @@ def resume_run(  # noqa: PLR0913  # each is an option of the command, or for who
         RunError: if its spec, data or versions have changed since it began, or it is under way.
     """
     catalogue = catalogue or installed_catalogue()
-    opened = alike(lambda: _opened(path, overrides, catalogue=catalogue, cache=cache, spec=spec))
+    opened = alike(lambda: opened_run(path, overrides, catalogue=catalogue, cache=cache, spec=spec))
     folder, checkpoint = opened.folder, opened.checkpoint
     with Processes.joined(opened.spec.training) as processes:
         watching = _observers(opened.spec, catalogue, observers, processes=processes)
         initial = kept_initial(folder, opened.spec)
         experiment = _prepared(opened.spec, catalogue, watching, processes=processes, initial=initial, say=say)
         record = _provenance(experiment, processes=processes)
-        changed = alike(lambda: _changed(opened, record, accept_versions=accept_versions))
+        changed = alike(lambda: changed_versions(opened, record, accept_versions=accept_versions))
         changes = resuming.differences(opened.own.resolved(), experiment.spec.resolved())
         loop = alike(
             lambda: TrainingLoop(
@@ -211,96 +205,6 @@ def resume_run(  # noqa: PLR0913  # each is an option of the command, or for who
         for line in [*resuming.described(changes), *loop.effects(checkpoint)]:
             say(line)
         processes.together(
-            lambda: _put_back(opened, experiment, processes=processes, new_versions=changed, data=record["data"])
+            lambda: put_back(opened, experiment, processes=processes, new_versions=changed, data=record["data"])
         )
         return folder, loop.run([*watching, *_own_observers(folder, processes=processes)])
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class _Opened:
-    """A run that is to go on: its folder, its last checkpoint, its own spec, and that with which it goes on."""
-
-    folder: RunFolder
-    checkpoint: dict[str, Any] | None
-    own: ExperimentSpec
-    spec: ExperimentSpec
-
-
-def _put_back(
-    opened: _Opened,
-    experiment: Experiment,
-    *,
-    processes: Processes,
-    new_versions: Mapping[str, str] | None,
-    data: Mapping[str, str],
-) -> None:
-    """Bring the folder of a run to where it goes on, and note that it does.
-
-    Raises:
-        RunError: if a file cannot be read or written.
-    """
-    if not processes.is_main:
-        return
-    folder, batches, own, after = opened.folder, experiment.batches, opened.own.resolved(), experiment.spec.resolved()
-    progress: dict[str, Any] = {"step": 0, "best_epoch": None}
-    progress = progress if opened.checkpoint is None else opened.checkpoint["progress"]
-    folder.remove_unfinished()
-    folder.keep_records_to(int(progress["step"]), epoch=batches.epoch)
-    settle_best(folder, best_epoch=progress["best_epoch"])
-    note_resumption(
-        folder,
-        step=int(progress["step"]),
-        position=(batches.epoch, batches.consumed),
-        processes=processes.world_size,
-        changes=resuming.differences(own, after),
-        specs=(own, after),
-        new_versions=new_versions,
-        data=data,
-    )
-    folder.write_spec(after)
-
-
-def _opened(
-    path: Path, overrides: Sequence[str], *, catalogue: Catalogue, cache: str | None, spec: ExperimentSpec | None
-) -> _Opened:
-    """Read a run and what it goes on with.
-
-    Raises:
-        RunError: if it is under way, its spec was edited, or an override would make another experiment of it.
-    """
-    folder = RunFolder.open(path)
-    _require_ended(folder)
-    checkpoint = load_checkpoint(folder.last_checkpoint) if folder.last_checkpoint.exists() else None
-    own = read_spec(folder, catalogue)
-    if checkpoint is not None:
-        resuming.check_checkpoint(checkpoint, folder=folder)
-        resuming.check_unchanged(checkpoint["spec"], own.resolved(), folder=folder)
-    wanted = spec or with_cache(load_spec([folder.spec_path], overrides, catalogue=catalogue), cache)
-    resuming.check_overrides(resuming.differences(own.resolved(), wanted.resolved()), folder=folder)
-    return _Opened(folder=folder, checkpoint=checkpoint, own=own, spec=wanted)
-
-
-def _changed(opened: _Opened, record: Mapping[str, Any], *, accept_versions: bool) -> dict[str, str] | None:
-    """The versions with which a run goes on, where they are others than its own.
-
-    Raises:
-        RunError: if its data has changed, or its versions have and that is not accepted.
-    """
-    began = opened.folder.read_json(resuming.PROVENANCE_FILE)
-    is_same_noise = opened.own.augment == opened.spec.augment
-    data = {name: value for name, value in record["data"].items() if is_same_noise or name != "noise"}
-    resuming.check_data(began.get("data", {}), data, folder=opened.folder)
-    recorded = resuming.versions(began) if opened.checkpoint is None else opened.checkpoint["versions"]
-    found = resuming.versions(record)
-    if not accept_versions:
-        resuming.check_versions(recorded, found, folder=opened.folder)
-    return found if found != recorded else None
-
-
-def _require_ended(folder: RunFolder) -> None:
-    status = folder.read_status()
-    if status.get("outcome") == "running":
-        where = f"process {status.get('process')} on {status.get('host')}"
-        raise RunError(
-            f"{folder.path}: the run is under way in {where}. If it is not, set `outcome` in its `status.json`."
-        )
