@@ -13,6 +13,8 @@ MAY_CHANGE: Final = ("training", "loader", "cache", "trackers", "threads", "loss
 MAY_NOT_CHANGE: Final = ("training.batches_per_step", "training.monitor", "training.layer_decay")
 """Fields below those that may not all the same: the position of the run, its best epoch and the groups of its optimiser
 depend on them."""
+MAY_MOVE: Final = ("cache.folder",)
+"""Fields that may be edited in the run's own `spec.yaml`: where something lies that changes no result."""
 NEEDED: Final = ("spec", "versions", "num_steps", "progress", "batches", "optimiser", "schedule", "random", "noted")
 """What a checkpoint must hold for a run to go on from it."""
 Changes = dict[str, tuple[Any, Any]]
@@ -55,7 +57,7 @@ def check_unchanged(recorded: Mapping[str, Any], found: Mapping[str, Any], *, fo
     resumed = folder.read_json(PROVENANCE_FILE).get("resumed", [])
     if any(isinstance(entry, Mapping) and entry.get("after") == found for entry in resumed):
         return
-    changes = differences(recorded, found)
+    changes = {name: pair for name, pair in differences(recorded, found).items() if not _is_below(name, MAY_MOVE)}
     if changes:
         raise RunError(
             f"{folder.spec_path}: the spec is another one than that of the checkpoint: "
