@@ -46,7 +46,7 @@ def _is_below(field: str, names: tuple[str, ...]) -> bool:
 
 
 def check_unchanged(recorded: Mapping[str, Any], found: Mapping[str, Any], *, folder: RunFolder) -> None:
-    """Refuse a `spec.yaml` that was edited after the checkpoint was written.
+    """Refuse a `spec.yaml` that was edited after the checkpoint was written, except in `MAY_MOVE`.
 
     What an earlier continuation has changed is known from the provenance: it may have been killed before it wrote a
     checkpoint of its own.
