@@ -17,7 +17,7 @@ import yaml
 
 from vietmer_core.data.audio import read_segment
 from vietmer_core.errors import AssemblyError, CacheError, DataError
-from vietmer_core.evaluation.predictions import read_rows
+from vietmer_core.evaluation.prediction_files import read_rows
 from vietmer_core.hooks import hookimpl
 from vietmer_core.inference.evaluating import evaluate_run
 from vietmer_core.inference.prediction import predict_manifest, predict_utterance

@@ -76,7 +76,10 @@ def test_evaluate_scores_what_the_predictions_say(workplace: Path) -> None:
     assert (run / "evaluation" / "test" / "confusion.png").stat().st_size > 5000
     table = vietmer("evaluate", run).output
     assert "precision" in table
-    assert "too few for the interval" in table
+    assert "too few speakers (3)" in table
+    assert "protocol: not stated in the manifests" in table
+    for name in ("reliability.png", "risk_coverage.png"):
+        assert (run / "evaluation" / "test" / name).stat().st_size > 5000
     assert "chose the checkpoint" in vietmer("evaluate", run, "--split", "valid").output
 
 

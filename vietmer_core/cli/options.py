@@ -25,6 +25,9 @@ CacheOption = Annotated[
         "--cache", metavar="FOLDER", help="Another folder for the feature cache, or `none`; the run's own by default."
     ),
 ]
+Uncalibrated = Annotated[
+    bool, typer.Option("--uncalibrated", help="The model's own probabilities, whatever `vietmer calibrate` found.")
+]
 ChannelOption = Annotated[
     str | None,
     typer.Option("--channel", help="`mono`, `mix` or a channel number from 0; the run's own setting by default."),

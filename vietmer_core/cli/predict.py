@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vietmer_core.cli.options import AsJson, ChannelOption, Device, RunPath, read_channel
+from vietmer_core.cli.options import AsJson, ChannelOption, Device, RunPath, Uncalibrated, read_channel
 from vietmer_core.errors import EXIT_FOUND
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ def predict(
     root: Annotated[Path | None, typer.Option(help="Folder that a manifest's `wav_path` is relative to.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the rows of a manifest.")] = None,
     device: Device = None,
+    uncalibrated: Uncalibrated = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict emotions; the model abstains, with a reason, where it has nothing that it reads."""
+    """Predict emotions; the model abstains where it has nothing that it reads, or is less sure than its threshold."""
     from vietmer_core.inference.prediction import checked_file, is_manifest, predict_utterance
     from vietmer_core.inference.trained_run import TrainedRun
 
@@ -38,7 +39,7 @@ def predict(
         raise typer.BadParameter("give a recording, a manifest or `--transcript`.")
     if file is not None:
         checked_file(file)
-    trained = TrainedRun.load(run, device=device)
+    trained = TrainedRun.load(run, device=device, uncalibrated=uncalibrated)
     if file is not None and is_manifest(file):
         if transcript is not None or start is not None or end is not None:
             raise typer.BadParameter("`--transcript`, `--start` and `--end` belong to a recording, not to a manifest.")
@@ -47,24 +48,37 @@ def predict(
     if root is not None or output is not None:
         raise typer.BadParameter("`--root` and `--output` belong to a manifest, not to a recording.")
     prediction = predict_utterance(trained, wav_path=file, transcript=transcript, start=start, end=end, channel=chosen)
-    _show(prediction, as_json=as_json)
-
-
-def _show(prediction: "Prediction", *, as_json: bool) -> None:
     if as_json:
-        row: dict[str, Any] = {
-            "predicted": prediction.label,
-            "probabilities": prediction.probabilities,
-            "reason": prediction.reason,
-        }
-        row |= {"tokens_cut": prediction.tokens_cut} if prediction.tokens_cut else {}
-        row |= {"samples_added": prediction.samples_added} if prediction.samples_added else {}
-        typer.echo(json.dumps(row, ensure_ascii=False))
-        return
+        _show_json(prediction, trained)
+    else:
+        _show(prediction, trained)
+
+
+def _how_calibrated(run: "TrainedRun") -> str:
+    if run.calibration is None:
+        return "not calibrated"
+    return f"calibrated, temperature {run.calibration.temperature:.3f}"
+
+
+def _show_json(prediction: "Prediction", run: "TrainedRun") -> None:
+    row: dict[str, Any] = {"predicted": prediction.label}
+    row |= {"abstain": prediction.abstain} if run.threshold is not None else {}
+    row |= {
+        "probabilities": prediction.probabilities,
+        "calibrated": run.calibration is not None,
+        "reason": prediction.reason,
+    }
+    row |= {"tokens_cut": prediction.tokens_cut} if prediction.tokens_cut else {}
+    row |= {"samples_added": prediction.samples_added} if prediction.samples_added else {}
+    typer.echo(json.dumps(row, ensure_ascii=False))
+
+
+def _show(prediction: "Prediction", run: "TrainedRun") -> None:
     if prediction.label is None:
         typer.echo(f"no prediction: {prediction.reason}")
         return
-    typer.echo(prediction.label)
+    unsure = f"  (abstains: less sure than {run.threshold:.3f})" if prediction.abstain else ""
+    typer.echo(f"{prediction.label}{unsure}")
     if prediction.tokens_cut:
         typer.echo(f"  the transcript was too long for the text encoder; {prediction.tokens_cut} tokens were left out")
     if prediction.samples_added:
@@ -72,6 +86,7 @@ def _show(prediction: "Prediction", *, as_json: bool) -> None:
     width = max(map(len, prediction.probabilities))
     for label, probability in sorted(prediction.probabilities.items(), key=lambda item: -item[1]):
         typer.echo(f"  {label:<{width}}  {probability:.3f}  {'█' * round(30 * probability)}")
+    typer.echo(f"  probabilities: {_how_calibrated(run)}")
 
 
 def _predict_rows(run: "TrainedRun", file: Path, *, root: Path | None, channel: Any, output: Path | None) -> None:
@@ -79,7 +94,7 @@ def _predict_rows(run: "TrainedRun", file: Path, *, root: Path | None, channel: 
 
     from vietmer_core.cli.progress import utterance_bar
     from vietmer_core.data.manifest import ManifestSource
-    from vietmer_core.evaluation.predictions import write_rows
+    from vietmer_core.evaluation.prediction_files import write_rows
     from vietmer_core.inference.prediction import predict_manifest
 
     unread = 0
@@ -95,7 +110,7 @@ def _predict_rows(run: "TrainedRun", file: Path, *, root: Path | None, channel: 
         rows = counted(predict_manifest(run, [source], channel=channel, on_batch=bar.advance))
         if output is not None:
             write_rows(output, rows)
-            typer.echo(f"predictions: {output}")
+            typer.echo(f"predictions: {output}, probabilities {_how_calibrated(run)}")
         else:
             for row in rows:
                 typer.echo(json.dumps(row, ensure_ascii=False))

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vietmer_core.assembly import part_seed
-from vietmer_core.evaluation.intervals import Interval, clustered_interval, fast_macro_f1
-from vietmer_core.inference.evaluating import Evaluation, evaluate_run, speaker_clusters
+from vietmer_core.evaluation.intervals import Interval, difference_interval
+from vietmer_core.inference.evaluating import Evaluation, evaluate_run
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_loading import load_spec
@@ -98,18 +98,10 @@ def gain_of_fusion(results: Sequence[DemoResult]) -> tuple[float, Interval]:
     """Fused macro-F1 minus that of the better single modality, with its paired interval by speaker."""
     *single, fused = results
     better = max(single, key=lambda result: result.macro_f1)
-    metric = fast_macro_f1(len(fused.run.spec.labels))
-    truth, width = fused.evaluation.predictions.truth, len(fused.run.spec.labels)
-    paired = fused.predicted * width + better.predicted  # both predictions in one number, drawn together
-
-    def difference(drawn_truth: NDArray[np.int64], drawn: NDArray[np.int64]) -> float:
-        return metric(drawn_truth, drawn // width) - metric(drawn_truth, drawn % width)
-
-    interval = clustered_interval(
-        difference,
-        truth,
-        paired,
-        clusters=speaker_clusters(fused.evaluation.manifest)[fused.evaluation.predictions.indices],
+    interval = difference_interval(
+        fused.evaluation.outcomes,
+        better.evaluation.outcomes,
+        metric="macro_f1",
         seed=part_seed(fused.run.spec.seed, "interval") % 2**32,
     )
     return fused.macro_f1 - better.macro_f1, interval

@@ -1,8 +1,6 @@
-"""Running a model over a split, and the predictions as a file."""
+"""Running a model over a split."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -14,9 +12,6 @@ from torch.utils.data import DataLoader
 from vietmer_core.batch import Batch
 from vietmer_core.canonical import CanonicalPasses
 from vietmer_core.data.loader import Fault, iterate, raise_fault
-from vietmer_core.data.manifest import Manifest
-from vietmer_core.errors import RunError
-from vietmer_core.files import write_atomically
 from vietmer_core.memory import memory_told
 from vietmer_core.model import EmotionModel
 
@@ -109,42 +104,3 @@ def _gathered(batches: Iterator[Batch], passes: CanonicalPasses | None) -> Itera
             group, held = [], 0
     if group:
         yield group
-
-
-def prediction_rows(predictions: Predictions, manifest: Manifest, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """One row an utterance: id, speaker, the label predicted, the true one if known, and every probability."""
-    for position, row in enumerate(predictions.indices.tolist()):
-        utterance = manifest[row]
-        probabilities = predictions.probabilities[position]
-        yield {
-            "utterance_id": utterance.utterance_id,
-            "speaker_id": utterance.speaker_id,
-            "label": utterance.label,
-            "predicted": labels[int(probabilities.argmax())],
-            "probabilities": {label: float(p) for label, p in zip(labels, probabilities, strict=True)},
-            **({"tokens_cut": predictions.tokens_cut[row]} if row in predictions.tokens_cut else {}),
-            **({"samples_added": predictions.samples_added[row]} if row in predictions.samples_added else {}),
-        }
-
-
-def write_rows(path: Path, rows: Iterator[dict[str, Any]]) -> None:
-    """Write rows as JSONL, whole or not at all.
-
-    Raises:
-        RunError: if the file cannot be written.
-    """
-    content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_atomically(path, content.encode())
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read a file of predictions.
-
-    Raises:
-        RunError: if it is not there or damaged.
-    """
-    try:
-        with path.open(encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: the predictions cannot be read: {error}.") from None

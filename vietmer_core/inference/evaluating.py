@@ -1,19 +1,22 @@
-"""Evaluating a trained run on one of its splits: predictions, scores, interval, files."""
+"""Evaluating a trained run on one of its splits: predictions, scores, intervals, files."""
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
-import numpy as np
-from numpy.typing import NDArray
 
 from vietmer_core.assembly import part_seed
 from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.splits import open_split
-from vietmer_core.errors import RunError
-from vietmer_core.evaluation.intervals import Interval, clustered_interval, fast_macro_f1
-from vietmer_core.evaluation.metrics import Scores, score
-from vietmer_core.evaluation.predictions import Predictions, predict_split, prediction_rows, write_rows
+from vietmer_core.errors import RunError, VietmerError
+from vietmer_core.evaluation.fields import RowFields, row_fields
+from vietmer_core.evaluation.intervals import Interval
+from vietmer_core.evaluation.metrics import Scores
+from vietmer_core.evaluation.outcomes import Outcomes, numbered_clusters
+from vietmer_core.evaluation.prediction_files import prediction_rows, write_rows
+from vietmer_core.evaluation.predictions import Predictions, predict_split
+from vietmer_core.evaluation.scored_split import ScoredSplit, score_outcomes
 from vietmer_core.features.filling import open_feature_cache, with_cache
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.records import CacheRecord
@@ -22,40 +25,81 @@ from vietmer_core.training.experiment import split_loader
 
 @attrs.frozen(kw_only=True, eq=False)
 class Evaluation:
-    """The scores of one run on one split."""
+    """The scores of one run on one split.
+
+    Attributes:
+        split: Its name.
+        scored: Every score.
+        predictions: With the probabilities that are reported: calibrated where the run is.
+        manifest: The split.
+        outcomes: The same probabilities beside truth and speakers.
+        protocol: How the split was made; None where its rows do not say so.
+        audit: `verdict`, `leaks` and `cues` of the splits of the run.
+    """
 
     split: str
-    scores: Scores
-    macro_f1_interval: Interval
+    scored: ScoredSplit
     predictions: Predictions
     manifest: Manifest
+    outcomes: Outcomes
+    protocol: str | None
+    audit: dict[str, Any]
+
+    @property
+    def scores(self) -> Scores:
+        """Headline, by class and confusion."""
+        return self.scored.scores
+
+    @property
+    def macro_f1_interval(self) -> Interval:
+        """Of macro-F1, by speaker."""
+        return self.scored.intervals["macro_f1"]
 
     @property
     def num_unknown_speakers(self) -> int:
-        """Utterances whose speaker is unknown; each counts as a speaker of its own in the interval."""
-        return int((self.manifest.speakers.codes[self.predictions.indices] < 0).sum())
+        """Utterances whose speaker is unknown; each counts as a speaker of its own in the intervals."""
+        return self.outcomes.num_unknown_speakers
 
 
-def speaker_clusters(manifest: Manifest) -> NDArray[np.int64]:
-    """The speaker of each utterance as a number; every utterance of an unknown speaker is a cluster of its own."""
-    codes = manifest.speakers.codes.astype(np.int64)
-    unknown = codes < 0
-    codes[unknown] = codes.max(initial=0) + 1 + np.arange(int(unknown.sum()))
-    return codes
+def not_audited(run: TrainedRun, *, reason: str = "") -> dict[str, Any]:  # noqa: ARG001  # as `audit_of_run`
+    """What is said of splits that nobody searched for leaks."""
+    return {"verdict": "not audited", "leaks": [], "cues": [], **({"reason": reason} if reason else {})}
 
 
-def evaluate_run(
+def audit_of_run(run: TrainedRun) -> dict[str, Any]:
+    """The verdict on a run's splits, kept beside the runs; one that cannot be had has the verdict `not audited`."""
+    from vietmer_core.audit.verdicts import verdict_of_run
+
+    try:
+        return verdict_of_run(run.spec, run.catalogue, runs_root=run.folder.path.parent).as_json()
+    except VietmerError as error:
+        return not_audited(run, reason=str(error))
+
+
+def outcomes_of(predictions: Predictions, manifest: Manifest, labels: tuple[str, ...]) -> Outcomes:
+    """The predictions of a labelled split beside its truth and speakers."""
+    codes = manifest.speakers.codes[predictions.indices]
+    return Outcomes(
+        labels=labels,
+        probabilities=predictions.probabilities,
+        truth=predictions.truth,
+        clusters=numbered_clusters(codes),
+        num_unknown_speakers=int((codes < 0).sum()),
+    )
+
+
+def predict_of_split(
     run: TrainedRun,
     split: str,
     *,
     on_batch: Callable[[int], None] = lambda _: None,
     report: Callable[[CacheRecord], None] = lambda _: None,
     cache: str | None = None,
-) -> Evaluation:
-    """Predict and score a split with the best weights of a run; writes predictions and scores into its folder.
+) -> tuple[Manifest, Predictions]:
+    """A labelled split of a run and the model's own probabilities for it, not calibrated.
 
-    A run that was trained from the feature cache is evaluated from it, too; from another folder, or not at all
-    (`none`), where `cache` says so.
+    A run that was trained from the feature cache predicts from it, too; from another folder, or not at all (`none`),
+    where `cache` says so.
 
     Raises:
         RunError: if the spec of the run names no such split.
@@ -70,37 +114,83 @@ def evaluate_run(
     )
     states = None if opened is None else opened.states_of(manifest, split)
     loader = split_loader(manifest, run.frontends, run.spec, device=run.device, states=states)
-    labels = run.spec.labels
     found = predict_split(
-        run.model, loader, num_classes=len(labels), device=run.device, passes=run.passes(), on_batch=on_batch
+        run.model,
+        loader,
+        num_classes=len(run.spec.labels),
+        device=run.device,
+        passes=run.passes(),
+        on_batch=on_batch,
     )
-    interval = clustered_interval(
-        fast_macro_f1(len(labels)),
-        found.truth,
-        found.probabilities.argmax(axis=1),
-        clusters=speaker_clusters(manifest)[found.indices],
+    return manifest, found
+
+
+def evaluate_run(
+    run: TrainedRun,
+    split: str,
+    *,
+    on_batch: Callable[[int], None] = lambda _: None,
+    report: Callable[[CacheRecord], None] = lambda _: None,
+    cache: str | None = None,
+    audit: Callable[[TrainedRun], dict[str, Any]] | None = None,
+) -> Evaluation:
+    """Predict and score a split with the best weights of a run; writes predictions and scores into its folder.
+
+    Args:
+        run: With its calibration, if it is to be used.
+        split: One that its spec names.
+        on_batch: Told the number of utterances of each batch done.
+        report: Told what is filled into the feature cache.
+        cache: Another folder for it, or `none`.
+        audit: `audit_of_run`, which searches the run's splits for leaks; `not_audited` by default.
+
+    Raises:
+        RunError: if the spec of the run names no such split.
+        VietmerError: if the split cannot be read.
+    """
+    manifest, own = predict_of_split(run, split, on_batch=on_batch, report=report, cache=cache)
+    found = attrs.evolve(own, probabilities=run.calibrated(own.probabilities))
+    labels = run.spec.labels
+    outcomes = outcomes_of(found, manifest, labels)
+    fields = _fields(manifest, found)
+    calibration = run.calibration
+    scored = score_outcomes(
+        outcomes,
         seed=part_seed(run.spec.seed, "interval") % 2**32,
+        fields=fields.subgroups,
+        uncalibrated=outcomes_of(own, manifest, labels),
+        temperature=None if calibration is None else calibration.temperature,
+        rule=None if calibration is None else calibration.abstain,
     )
     evaluation = Evaluation(
         split=split,
-        scores=score(found.probabilities, found.truth, labels),
-        macro_f1_interval=interval,
+        scored=scored,
         predictions=found,
         manifest=manifest,
+        outcomes=outcomes,
+        protocol=fields.protocol,
+        audit=(audit or not_audited)(run),
     )
     _write(run, evaluation)
     return evaluation
 
 
+def _fields(manifest: Manifest, found: Predictions) -> RowFields:
+    rows = found.indices.tolist()
+    return row_fields((manifest[row] for row in rows), seconds=manifest.sizes.audio_seconds[rows])
+
+
 def _write(run: TrainedRun, evaluation: Evaluation) -> None:
-    rows = prediction_rows(evaluation.predictions, evaluation.manifest, run.spec.labels)
+    rows = prediction_rows(evaluation.predictions, evaluation.manifest, run.spec.labels, threshold=run.threshold)
     write_rows(run.folder.predictions_path(evaluation.split), rows)
     content = run.spec.data.fingerprint == "content"
     scores = {
         "split": evaluation.split,
         "data": split_fingerprint(evaluation.manifest, content=content),
         "epoch": run.epoch,
-        **evaluation.scores.as_json(),
-        "macro_f1_interval": attrs.asdict(evaluation.macro_f1_interval),
+        "num_unknown_speakers": evaluation.num_unknown_speakers,
+        **evaluation.scored.as_json(),
+        "protocol": evaluation.protocol,
+        "audit": evaluation.audit,
     }
     run.folder.write_json(f"evaluation/{evaluation.split}/scores.json", scores)

@@ -16,7 +16,8 @@ from vietmer_core.data.manifest import Manifest, ManifestSource
 from vietmer_core.data.preparing import prepare_audio, prepare_text, samples_added
 from vietmer_core.data.splits import unread_rows
 from vietmer_core.errors import DataError
-from vietmer_core.evaluation.predictions import predict_split, prediction_rows
+from vietmer_core.evaluation.prediction_files import prediction_rows
+from vietmer_core.evaluation.predictions import predict_split
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.training.experiment import EVALUATION_BATCH_SIZE
 
@@ -28,9 +29,11 @@ class Prediction:
     """The emotion of one utterance.
 
     Attributes:
-        label: The most probable label, or None where the model abstains.
-        probabilities: Of each label, in the order of the label space; empty where it abstains.
-        reason: Why it abstains; empty otherwise.
+        label: The most probable label, or None where there is nothing that the model reads.
+        probabilities: Of each label, in the order of the label space, calibrated where the run is; empty where there is
+            no label.
+        reason: Why there is no label; empty otherwise.
+        abstain: Whether the model is less sure than the threshold of the run, or has nothing that it reads.
         tokens_cut: Tokens left out of a transcript that was too long for the text encoder.
         samples_added: Samples added to audio that was too short for the audio encoder.
     """
@@ -38,6 +41,7 @@ class Prediction:
     label: str | None
     probabilities: dict[str, float]
     reason: str = ""
+    abstain: bool = False
     tokens_cut: int = 0
     samples_added: int = 0
 
@@ -80,15 +84,16 @@ def predict_utterance(
         audio = prepare_audio(run.frontends, waveform, place=str(wav_path))
         added = samples_added(run.frontends.audio, len(waveform))
     if not any(len(part) for part in (text, audio) if part is not None):
-        return Prediction(label=None, probabilities={}, reason=_nothing_to_read(run))
+        return Prediction(label=None, probabilities={}, reason=_nothing_to_read(run), abstain=True)
     batch = collate([Sample(index=0, text=text, audio=audio, label=None)])
     passes = run.passes()
     with torch.inference_mode():
         logits = run.model(batch.to(run.device)) if passes is None else passes.logits([batch])  # (1, classes)
-        probabilities = logits.double().softmax(dim=-1)[0].tolist()
+        probabilities = run.calibrated(logits.double().softmax(dim=-1).cpu().numpy())[0].tolist()
     named = dict(zip(run.spec.labels, probabilities, strict=True))
     label = max(named, key=lambda label: named[label])
-    return Prediction(label=label, probabilities=named, tokens_cut=cut, samples_added=added)
+    abstain = run.threshold is not None and named[label] < run.threshold
+    return Prediction(label=label, probabilities=named, abstain=abstain, tokens_cut=cut, samples_added=added)
 
 
 def _check_bounds(start: float | None, end: float | None) -> None:
@@ -115,7 +120,7 @@ def predict_manifest(
     """One row for each row of the manifests, in their order.
 
     A row that has nothing the model reads, or whose audio cannot be read, gets `predicted: null` and a `reason`; the
-    others are predicted all the same.
+    others are predicted all the same. Where the run has a threshold, every row says whether the model would `abstain`.
 
     Raises:
         DataProblemsError: if lines of a manifest are malformed.
@@ -145,18 +150,22 @@ def predict_manifest(
         on_fault=note,
         on_batch=on_batch,
     )
-    rows = dict(zip(found.indices.tolist(), prediction_rows(found, manifest, labels), strict=True))
+    found = attrs.evolve(found, probabilities=run.calibrated(found.probabilities))
+    written = prediction_rows(found, manifest, labels, threshold=run.threshold)
+    rows = dict(zip(found.indices.tolist(), written, strict=True))
     for row in range(len(manifest)):
-        yield rows[row] if row in rows else _abstained(manifest, row, reasons[row])
+        yield rows[row] if row in rows else _unread(manifest, row, reasons[row], marked=run.threshold is not None)
 
 
-def _abstained(manifest: Manifest, row: int, reason: str) -> dict[str, Any]:
+def _unread(manifest: Manifest, row: int, reason: str, *, marked: bool) -> dict[str, Any]:
+    """The row of an utterance without a prediction."""
     utterance = manifest[row]
     return {
         "utterance_id": utterance.utterance_id,
         "speaker_id": utterance.speaker_id,
         "label": utterance.label,
         "predicted": None,
+        **({"abstain": True} if marked else {}),
         "reason": reason,
     }
 

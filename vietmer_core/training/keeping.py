@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, final
 
-from vietmer_core.evaluation.predictions import Predictions, prediction_rows, write_rows
+from vietmer_core.evaluation.prediction_files import prediction_rows, write_rows
+from vietmer_core.evaluation.predictions import Predictions
 from vietmer_core.files import write_atomically
 from vietmer_core.training.best_files import forget_previous, keep_previous
 from vietmer_core.training.checkpoint import save_checkpoint
