@@ -4,12 +4,13 @@ Each module protocol declares `forward` as well as `__call__`: with `__call__` a
 Implementations are `@final` and derive from `nn.Module` only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from vietmer_core.components import Modality
 from vietmer_core.data.sizes import UtteranceSizes as UtteranceSizes  # noqa: PLC0414  # part of this contract
 from vietmer_core.sequence import MaskedSequence
 
@@ -125,6 +126,30 @@ class Fusion(Protocol):
 
     def forward(self, *, text: MaskedSequence, audio: MaskedSequence) -> tuple[MaskedSequence, ...]: ...
     def __call__(self, *, text: MaskedSequence, audio: MaskedSequence) -> tuple[MaskedSequence, ...]: ...
+
+
+@runtime_checkable
+class NamesStreams(Protocol):
+    """What a `Fusion` offers beside, if the frames of its streams are those of its inputs, updated."""
+
+    @property
+    def stream_modalities(self) -> tuple[tuple[Modality, ...], ...]:
+        """For each stream the modalities whose frames stand in it, one behind the other in this order."""
+        ...
+
+
+@runtime_checkable
+class ExposesAttention(Protocol):
+    """What a module offers beside, if its attention may be read (`vietmer_core.nn.attention_reading`)."""
+
+    @property
+    def attention_weights(self) -> Callable[..., Tensor]:
+        """Called with the inputs of `forward`, gives the weights that it mixes with: `(batch, heads, …, frames)`.
+
+        Over the frames they sum to 1; padding, and whatever has nothing to attend to, has exactly 0. It changes
+        nothing, and `forward` does not pay for it.
+        """
+        ...
 
 
 @runtime_checkable

@@ -1,5 +1,6 @@
 """Multi-head attention that never reads a padded key."""
 
+import math
 from typing import final
 
 import torch
@@ -50,6 +51,19 @@ class MaskedAttention(nn.Module):
         joined = rearrange(mixed, "batch heads query head_dim -> batch query (heads head_dim)")
         output: Tensor = self.output(joined)  # (batch, query, query_dim)
         return torch.where(any_key, output, torch.zeros_like(output))
+
+    def weights(self, queries: Tensor, keys: MaskedSequence) -> Tensor:
+        """The weights with which `forward` mixes the values in eval mode, computed beside it.
+
+        `queries (batch, query, query_dim)`, `keys (batch, key, key_dim)` → `(batch, heads, query, key)`: each query's
+        sum to 1, a padded key has 0, and so has every key of a row without any real one.
+        """
+        query = self._split_heads(self.query(queries))  # (batch, heads, query, head_dim)
+        key = self._split_heads(self.key(keys.features))  # (batch, heads, key, head_dim)
+        scores = torch.einsum("bhqd,bhkd->bhqk", query, key) / math.sqrt(query.shape[-1])  # (batch, heads, query, key)
+        real = keys.mask[:, None, None, :]  # (batch, 1, 1, key)
+        lowest = torch.finfo(scores.dtype).min
+        return scores.masked_fill(~real, lowest).softmax(dim=-1).masked_fill(~real, 0)
 
     def _split_heads(self, states: Tensor) -> Tensor:
         return rearrange(states, "batch time (heads head_dim) -> batch heads time head_dim", heads=self.num_heads)

@@ -2,7 +2,7 @@
 
 from typing import final
 
-from torch import nn
+from torch import Tensor, nn
 
 from vietmer_core.nn.attention import MaskedAttention
 from vietmer_core.nn.transformer import FeedForward
@@ -38,6 +38,12 @@ class CrossAttentionStream(nn.Module):
         states = states + self.dropout(self.attention(self.query_norm(states), keys))
         states = states + self.dropout(self.feed_forward(self.feed_forward_norm(states)))
         return own.with_features(states)
+
+    def attention_weights(self, own: MaskedSequence, other: MaskedSequence) -> Tensor:
+        """The weights of a forward pass in eval mode, `(batch, heads, query, key)`, 0 at padded queries and keys."""
+        keys = other.with_features(self.key_norm(other.features))
+        weights = self.attention.weights(self.query_norm(own.features), keys)
+        return weights.masked_fill(~own.mask[:, None, :, None], 0)
 
 
 @final

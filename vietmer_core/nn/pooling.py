@@ -123,12 +123,22 @@ class AttentionPooler(nn.Module):
 
     def forward(self, sequence: MaskedSequence) -> Tensor:
         """`(batch, time, dim)` → `(batch, dim)`."""
-        states = rearrange(
+        states = self._split_heads(sequence)
+        weights = self._weights(states, sequence)  # (batch, heads, time)
+        pooled = (weights[..., None] * states).sum(dim=2)  # (batch, heads, head_dim)
+        return rearrange(pooled, "batch heads head_dim -> batch (heads head_dim)")
+
+    def attention_weights(self, sequence: MaskedSequence) -> Tensor:
+        """The weights of a forward pass, `(batch, heads, time)`: a row sums to 1, padding has 0, no frames give 0."""
+        return self._weights(self._split_heads(sequence), sequence)
+
+    def _split_heads(self, sequence: MaskedSequence) -> Tensor:
+        return rearrange(
             sequence.zeroed().features, "batch time (heads head_dim) -> batch heads time head_dim", heads=self.num_heads
         )
+
+    def _weights(self, states: Tensor, sequence: MaskedSequence) -> Tensor:
         real = sequence.mask[:, None, :]  # (batch, 1, time)
         scores = (states * self.query[:, None, :]).sum(dim=-1)  # (batch, heads, time)
         lowest = torch.finfo(scores.dtype).min
-        weights = scores.masked_fill(~real, lowest).softmax(dim=-1).masked_fill(~real, 0)  # (batch, heads, time)
-        pooled = (weights[..., None] * states).sum(dim=2)  # (batch, heads, head_dim)
-        return rearrange(pooled, "batch heads head_dim -> batch (heads head_dim)")
+        return scores.masked_fill(~real, lowest).softmax(dim=-1).masked_fill(~real, 0)  # (batch, heads, time)

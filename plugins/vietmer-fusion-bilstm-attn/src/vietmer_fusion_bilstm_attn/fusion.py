@@ -5,6 +5,7 @@ from typing import final
 
 from torch import nn
 
+from vietmer_core.components import Modality
 from vietmer_core.nn.cross_attention import CrossAttentionBlock
 from vietmer_core.nn.packing import concatenate_in_time
 from vietmer_core.sequence import MaskedSequence
@@ -38,6 +39,7 @@ class RecurrentAttentionFusion(nn.Module):
     ) -> None:
         super().__init__()
         self.output_dims: tuple[int, ...] = (dim,)
+        self.stream_modalities: tuple[tuple[Modality, ...], ...] = ((Modality.TEXT, Modality.AUDIO),)
         self.text = text
         self.audio = audio
         self.blocks = nn.ModuleList(blocks)

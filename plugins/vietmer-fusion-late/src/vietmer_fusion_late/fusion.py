@@ -4,6 +4,7 @@ from typing import final
 
 from torch import nn
 
+from vietmer_core.components import Modality
 from vietmer_core.nn.projection import projection
 from vietmer_core.sequence import MaskedSequence
 
@@ -25,6 +26,7 @@ class LateFusion(nn.Module):
     def __init__(self, *, text_dim: int, audio_dim: int, dim: int, dropout: float) -> None:
         super().__init__()
         self.output_dims: tuple[int, ...] = (dim, dim)
+        self.stream_modalities: tuple[tuple[Modality, ...], ...] = ((Modality.TEXT,), (Modality.AUDIO,))
         self.text_projection = projection(text_dim, dim, dropout=dropout)
         self.audio_projection = projection(audio_dim, dim, dropout=dropout)
 

@@ -4,6 +4,7 @@ from typing import final
 
 from torch import nn
 
+from vietmer_core.components import Modality
 from vietmer_core.nn.projection import projection
 from vietmer_core.sequence import MaskedSequence
 
@@ -21,6 +22,7 @@ class TextOnlyFusion(nn.Module):
     def __init__(self, *, text_dim: int, dim: int, dropout: float) -> None:
         super().__init__()
         self.output_dims: tuple[int, ...] = (dim,)
+        self.stream_modalities: tuple[tuple[Modality, ...], ...] = ((Modality.TEXT,),)
         self.projection = projection(text_dim, dim, dropout=dropout)
 
     def forward(self, *, text: MaskedSequence, audio: MaskedSequence) -> tuple[MaskedSequence, ...]:  # noqa: ARG002  # the signature of its role

@@ -5,6 +5,7 @@ from typing import final
 
 from torch import nn
 
+from vietmer_core.components import Modality
 from vietmer_core.nn.cross_attention import CrossAttentionBlock
 from vietmer_core.nn.packing import concatenate_in_time
 from vietmer_core.nn.projection import projection
@@ -31,6 +32,7 @@ class CrossAttentionFusion(nn.Module):
     ) -> None:
         super().__init__()
         self.output_dims: tuple[int, ...] = (dim,)
+        self.stream_modalities: tuple[tuple[Modality, ...], ...] = ((Modality.TEXT, Modality.AUDIO),)
         self.text_projection = projection(text_dim, dim)
         self.audio_projection = projection(audio_dim, dim)
         self.blocks = nn.ModuleList(blocks)
