@@ -4,7 +4,7 @@ A component entry is flat: `fusion: {kind: xattn, num_heads: 8}`. Its parameters
 the kind, and the plugin's errors are merged into the spec's own, each located (`fusion.num_heads`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -29,7 +29,6 @@ from vietmer_core.spec_fields import (
     Count,
     Fault,
     FilePath,
-    Line,
     PositiveInt,
     Text,
     as_entries,
@@ -43,6 +42,7 @@ from vietmer_core.spec_fields import (
     not_a_switch,
     stated,
 )
+from vietmer_core.spec_label_maps import LabelMap, unknown_targets
 from vietmer_core.spec_training import CacheSpec as CacheSpec  # noqa: PLC0414  # part of a spec
 from vietmer_core.spec_training import InitialiseSpec as InitialiseSpec  # noqa: PLC0414  # as above
 from vietmer_core.spec_training import LoaderSpec as LoaderSpec  # noqa: PLC0414  # as above
@@ -65,13 +65,14 @@ class ManifestSpec(Strict):
         path: A JSONL file; relative to the spec file that names it.
         corpus: Instead of a path, an installed corpus, such as `{kind: demo, split: train}`.
         root: Folder that `wav_path` is relative to; the manifest's own folder by default.
-        label_map: From labels of the manifest to labels of the spec; null leaves the rows of a label out.
+        label_map: From labels of the manifest to labels of the spec; null leaves the rows of a label out. Or the name
+            of a label map, such as `mer5`, which maps each row by its field `corpus`.
     """
 
     path: FilePath | None = None
     corpus: Annotated[ComponentParams, PlainValidator(component_of(Role.CORPUS))] | None = None
     root: FilePath | None = None
-    label_map: dict[Line, str | None] = Field(default_factory=dict)
+    label_map: LabelMap = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_source(self) -> "ManifestSpec":
@@ -195,10 +196,10 @@ class ExperimentSpec(Strict):
         if labels is None:
             return data  # reported themselves
         faults: list[Fault] = [
-            ((split, index, "label_map", source), sentence)
+            ((split, index, "label_map", *steps), sentence)
             for split, manifests in data.splits()
             for index, manifest in enumerate(manifests)
-            for source, sentence in unknown_targets(manifest.label_map, labels)
+            for steps, sentence in unknown_targets(manifest.label_map, labels)
         ]
         if faults:
             raise located(faults)
@@ -244,14 +245,6 @@ class ExperimentSpec(Strict):
     def resolved(self) -> dict[str, Any]:
         """Every field with its default filled in, as plain JSON values."""
         return self.model_dump(mode="json")
-
-
-def unknown_targets(label_map: Mapping[str, Any], labels: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The labels of a manifest that are mapped to none of the spec's labels, and a sentence for each."""
-    names = ", ".join(dict.fromkeys(map(str, labels)))
-    for source, target in label_map.items():
-        if isinstance(target, str) and target not in labels:
-            yield source, f"must be one of {names} or null, but is `{target}` instead."
 
 
 def missing_encoders(document: Mapping[str, Any], catalogue: Catalogue) -> Iterator[tuple[str, str]]:

@@ -10,9 +10,10 @@ from pydantic_core import ErrorDetails
 
 from vietmer_core.catalogue import Catalogue
 from vietmer_core.errors import PluginError, Problem
-from vietmer_core.spec import SPLITS, ExperimentSpec, missing_encoders, unknown_targets
+from vietmer_core.spec import SPLITS, ExperimentSpec, missing_encoders
 from vietmer_core.spec_document import Place, SpecDocument, field_name, is_component, role_at
 from vietmer_core.spec_fields import DEFAULT_KINDS, Fault, Location, kinds_on_offer
+from vietmer_core.spec_label_maps import unknown_targets
 from vietmer_core.spec_wording import QUOTE, choices, expected, refusal, shown
 
 _NAME_OF_FIELD: Final = "[key]"
@@ -65,10 +66,9 @@ def _unmapped(values: Mapping[str, Any]) -> Iterator[Fault]:
         entries = data.get(split)
         for index, entry in enumerate(entries if isinstance(entries, list) else [entries]):
             label_map = entry.get("label_map") if isinstance(entry, Mapping) else None
-            if isinstance(label_map, Mapping):
-                location = ("data", split, index) if isinstance(entries, list) else ("data", split)
-                for source, message in unknown_targets(label_map, labels):
-                    yield (*location, "label_map", source), message
+            location = ("data", split, index) if isinstance(entries, list) else ("data", split)
+            for steps, message in unknown_targets(label_map, labels):
+                yield (*location, "label_map", *steps), message
 
 
 def _quoted_override(place: Place) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 
 from vietmer_core.data.manifest import ManifestSource
+from vietmer_core.data.splits import manifest_source
 from vietmer_core.spec import ExperimentSpec
 
 
@@ -22,8 +23,7 @@ def sources_of_spec(spec: ExperimentSpec, paths: Sequence[Path], *, root: Path |
     for _, manifests in spec.data.splits():
         for manifest in manifests:
             if manifest.path is not None:
-                source = ManifestSource(path=manifest.path, root=manifest.root, label_map=manifest.label_map)
-                named.setdefault(os.path.realpath(manifest.path), source)
+                named.setdefault(os.path.realpath(manifest.path), manifest_source(manifest, manifest.path))
     sources = []
     for path in paths:
         source = named.get(os.path.realpath(path), ManifestSource(path=path))

@@ -5,7 +5,8 @@ audio is not opened, except the header of a recording whose segment has no `end`
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Final, final
 
@@ -20,6 +21,7 @@ from vietmer_core.data.rows import make_utterance, resolve_path
 from vietmer_core.data.sizes import Speakers, UtteranceSizes
 from vietmer_core.data.utterance import REQUIRED_FIELDS, Utterance
 from vietmer_core.errors import DataError
+from vietmer_core.label_maps.named import NamedLabelMap
 
 
 @attrs.frozen(kw_only=True)
@@ -30,11 +32,13 @@ class ManifestSource:
         path: The JSONL file.
         root: Folder that a relative `wav_path` starts from; the manifest's own folder by default.
         label_map: Label as written → label used, or None to leave its rows out; other labels stay as they are.
+        named_map: In place of `label_map`: a named map, which maps each row by its field `corpus`.
     """
 
     path: Path
     root: Path | None = None
     label_map: Mapping[str, str | None] = attrs.field(factory=dict)
+    named_map: NamedLabelMap | None = None
 
 
 def _absolute(path: Path) -> Path:
@@ -71,6 +75,7 @@ def source_files(
             label_map=dict(source.label_map),
             labels=None if labels is None else tuple(labels),
             require_labels=require_labels,
+            named_map=source.named_map,
         )
         folder = _absolute(source.root or source.path.parent)
         files.append(SourceFile(shown=source.path, path=_absolute(source.path), folder=str(folder), rules=rules))
@@ -210,6 +215,20 @@ class Manifest:
             with source.path.open("rb") as stream:
                 for position in np.flatnonzero(self._index.source == number):
                     yield self._read(stream, source, int(position))
+
+    def written_rows(self, positions: Iterable[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The rows at these positions as they are written, each with the folder that its `wav_path` starts from.
+
+        Raises:
+            DataError: where a file has changed since it was opened.
+        """
+        with ExitStack() as stack:
+            streams: dict[int, BinaryIO] = {}
+            for position in positions:
+                number = int(self._index.source[position])
+                if number not in streams:
+                    streams[number] = stack.enter_context(self._unchanged(number).path.open("rb"))
+                yield self._files[number].folder, self._row(streams[number], self._files[number], position)
 
     def _unchanged(self, number: int) -> SourceFile:
         source = self._files[number]

@@ -1,6 +1,7 @@
 """Opening the splits that a spec names."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from vietmer_core.components import Modality, Role
 from vietmer_core.data.manifest import Manifest, ManifestSource
 from vietmer_core.errors import DataError, DataProblemsError, Problem
 from vietmer_core.spec import ExperimentSpec, ManifestSpec, reads
+from vietmer_core.spec_label_maps import NamedMapSpec
 
 MOST_PROBLEMS = 20
 
@@ -23,8 +25,16 @@ def manifest_sources(manifests: Sequence[ManifestSpec], catalogue: Catalogue) ->
             kind = str(getattr(manifest.corpus, "kind", ""))
             path = catalogue.component(Role.CORPUS, kind).build(manifest.corpus)
         assert path is not None
-        sources.append(ManifestSource(path=path, root=manifest.root, label_map=manifest.label_map))
+        sources.append(manifest_source(manifest, path))
     return sources
+
+
+def manifest_source(manifest: ManifestSpec, path: Path) -> ManifestSource:
+    """One manifest of a spec, at a path, with its root and its label map."""
+    found = manifest.label_map
+    if isinstance(found, NamedMapSpec):
+        return ManifestSource(path=path, root=manifest.root, named_map=found.as_map())
+    return ManifestSource(path=path, root=manifest.root, label_map=found)
 
 
 def unread_rows(manifest: Manifest, modalities: frozenset[Modality]) -> NDArray[np.int64]:
