@@ -32,6 +32,8 @@ CORE_MODULES = (
     "vietmer_core.spec_augmentation",
     "vietmer_core.spec_files",
     "vietmer_core.spec_loading",
+    "vietmer_core.splitting.printing",
+    "vietmer_core.splitting.protocol",
     "vietmer_core.tracking",
     "vietmer_core.training.run_spec",
 )

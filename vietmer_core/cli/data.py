@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vietmer_core.data.check_report import CheckReport
     from vietmer_core.data.manifest import ManifestSource
 
-commands: Final = typer.Typer(help="Check and describe manifests.", no_args_is_help=True)
+commands: Final = typer.Typer(help="Check, describe and split manifests.", no_args_is_help=True)
 
 DEFAULT_LABEL_FIELD: Final = "emotion"
 REQUIREMENTS: Final = ("audio", "text", "label")
@@ -58,15 +58,15 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check every line and decode every recording; print each problem with its file, line and field."""
-    needed = _parse_list(require, option="--require", allowed=REQUIREMENTS)
-    given = _parse_list(labels, option="--labels")
+    needed = parse_list(require, option="--require", allowed=REQUIREMENTS)
+    given = parse_list(labels, option="--labels")
     if spec is not None and given is not None:
         raise typer.BadParameter("name either `--labels` or `--spec`, not both.")
-    _refuse_repetition(files)
+    refuse_repetition(files)
     settings = _interpret(
         files, root=root, label_field=label_field, soft_label_field=soft_label_field, labels=given, spec=spec
     )
-    _refuse_field(settings.label_field, soft=settings.soft_label_field)
+    refuse_field(settings.label_field, soft=settings.soft_label_field)
 
     from vietmer_core.data.check import check_split
 
@@ -98,9 +98,9 @@ def stats(
     from vietmer_core.data.manifest import Manifest, ManifestSource
     from vietmer_core.data.stats import summarise
 
-    _refuse_repetition(files)
+    refuse_repetition(files)
     field = label_field or DEFAULT_LABEL_FIELD
-    _refuse_field(field)
+    refuse_field(field)
     sources = [ManifestSource(path=path, root=root) for path in files]
     statistics = summarise(Manifest.open(sources, label_field=field, require_labels=False))
     if picture is not None:
@@ -108,7 +108,7 @@ def stats(
 
         draw_statistics(statistics, picture)
     if as_json:
-        _print_json(statistics.as_json())
+        print_json(statistics.as_json())
         return
     from rich.console import Console
 
@@ -153,7 +153,12 @@ def _interpret(
     )
 
 
-def _parse_list(text: str | None, *, option: str, allowed: Sequence[str] | None = None) -> list[str] | None:
+def parse_list(text: str | None, *, option: str, allowed: Sequence[str] | None = None) -> list[str] | None:
+    """The names of an option that takes several, separated by commas; None where it was not given.
+
+    Raises:
+        typer.BadParameter: if a name is empty or not allowed.
+    """
     if text is None:
         return None
     names = [name.strip() for name in text.split(",")]
@@ -165,7 +170,12 @@ def _parse_list(text: str | None, *, option: str, allowed: Sequence[str] | None 
     return names
 
 
-def _refuse_field(field: str, *, soft: str | None = None) -> None:
+def refuse_field(field: str, *, soft: str | None = None) -> None:
+    """Refuse a label field that has another use.
+
+    Raises:
+        typer.BadParameter: if it has.
+    """
     from vietmer_core.data.utterance import REQUIRED_FIELDS
 
     if field in REQUIRED_FIELDS:
@@ -178,7 +188,12 @@ def _refuse_field(field: str, *, soft: str | None = None) -> None:
         )
 
 
-def _refuse_repetition(files: Sequence[Path]) -> None:
+def refuse_repetition(files: Sequence[Path]) -> None:
+    """Refuse a manifest that is named twice.
+
+    Raises:
+        typer.BadParameter: if one is.
+    """
     seen: set[str] = set()
     for path in files:
         real = os.path.realpath(path)
@@ -189,7 +204,7 @@ def _refuse_repetition(files: Sequence[Path]) -> None:
 
 def _show_report(report: "CheckReport", *, as_json: bool) -> None:
     if as_json:
-        _print_json(report.as_json())
+        print_json(report.as_json())
         return
     from rich.console import Console
 
@@ -198,7 +213,8 @@ def _show_report(report: "CheckReport", *, as_json: bool) -> None:
     print_report(report, Console(highlight=False))
 
 
-def _print_json(document: object) -> None:
+def print_json(document: object) -> None:
+    """Print a document to standard output."""
     import json
 
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2))

@@ -9,7 +9,20 @@ from typing import Any, Final, TextIO
 
 import typer
 
-from vietmer_core.cli import cache, data, demo, doctor, evaluate, plugins, predict, replay, reproduce, runs, train
+from vietmer_core.cli import (
+    cache,
+    data,
+    data_split,
+    demo,
+    doctor,
+    evaluate,
+    plugins,
+    predict,
+    replay,
+    reproduce,
+    runs,
+    train,
+)
 from vietmer_core.errors import ElsewhereError, VietmerError
 from vietmer_core.pretrained.hub import quieten_libraries
 from vietmer_core.pretrained.licences import LicenceWarning
@@ -28,6 +41,7 @@ commands.command("predict")(predict.predict)
 commands.command("reproduce")(reproduce.reproduce)
 commands.command("replay")(replay.replay)
 commands.add_typer(runs.commands, name="runs")
+data.commands.command("split", epilog=data_split.EXIT_CODES)(data_split.split)
 commands.add_typer(data.commands, name="data")
 commands.add_typer(cache.commands, name="cache")
 commands.command("plugins")(plugins.show_plugins)

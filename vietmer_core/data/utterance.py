@@ -18,6 +18,7 @@ KNOWN_METADATA: Final = (
     "turn_index",
     "role",
     "licence",
+    "split_protocol",
 )
 """Metadata with a documented meaning; any other field of a line is kept as it is."""
 
