@@ -15,9 +15,11 @@ from vietmer_core.cli import (
     data_split,
     demo,
     doctor,
+    errors,
     evaluate,
     plugins,
     predict,
+    reliance,
     replay,
     reproduce,
     runs,
@@ -38,6 +40,8 @@ commands.command("demo")(demo.demo)
 commands.command("train")(train.train)
 commands.command("evaluate")(evaluate.evaluate)
 commands.command("predict")(predict.predict)
+commands.command("reliance")(reliance.reliance)
+commands.command("errors")(errors.errors)
 commands.command("reproduce")(reproduce.reproduce)
 commands.command("replay")(replay.replay)
 commands.add_typer(runs.commands, name="runs")

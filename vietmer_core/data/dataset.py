@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, final
+from typing import TYPE_CHECKING, Literal, Protocol, final
 
 import attrs
 import torch
@@ -15,9 +15,9 @@ from vietmer_core.batch import Batch, Stage, absent_sequence
 from vietmer_core.components import Modality
 from vietmer_core.data.audio import read_segment
 from vietmer_core.data.draw import Draw
-from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.preparing import prepare_audio, prepare_text, samples_added
 from vietmer_core.data.sample_cache import SampleCache
+from vietmer_core.data.sizes import UtteranceSizes
 from vietmer_core.data.utterance import Utterance
 from vietmer_core.errors import DataError
 from vietmer_core.frontends import Frontends
@@ -25,6 +25,15 @@ from vietmer_core.sequence import MaskedSequence, pad_rows
 
 if TYPE_CHECKING:
     from vietmer_core.features.states import SplitStates
+
+
+class Utterances(Protocol):
+    """What a dataset reads of a split: a `Manifest`, or one whose utterances are changed. Must survive `pickle`."""
+
+    @property
+    def sizes(self) -> UtteranceSizes: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, position: int, /) -> Utterance: ...
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -113,7 +122,7 @@ class UtteranceDataset(Dataset[Sample]):
 
     def __init__(
         self,
-        manifest: Manifest,
+        manifest: Utterances,
         *,
         frontends: Frontends,
         labels: Sequence[str] | None,

@@ -48,6 +48,11 @@ class SplitStates:
                 packed[row] = np.frombuffer(bytes.fromhex(key), np.uint8)
         return cls(space=space, keys=packed, present=np.array([bool(key) for key in keys], bool))
 
+    def of_donors(self, donors: NDArray[np.int64]) -> Self:
+        """The states of the utterances at other positions, `(utterances,)`; a negative one has none."""
+        present = (donors >= 0) & self.present[donors]
+        return attrs.evolve(self, keys=self.keys[donors], present=present)
+
     def read(self, index: int) -> Tensor:
         """States `(frames, dim)` float32 of one utterance; `(0, dim)` where the modality is absent.
 
