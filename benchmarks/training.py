@@ -1,18 +1,20 @@
 """The training loop beside a plain loop and the Trainer of transformers: utterances a second.
 
-    nox -s bench -- training FOLDER --checkpoint FOLDER [--speech FOLDER] [--cells NAME ...]
+    nox -s bench -- training FOLDER --checkpoint FOLDER [--speech FOLDER] [--cells NAME ...] [--repeats N]
 
 FOLDER holds `train.jsonl` and `valid.jsonl` with audio and transcripts, `--checkpoint` the weights of a Whisper,
-`--speech` a folder of the same kind for the cell without text. Three loops train the same model, with AdamW of the same
-rates, decay, clipping and schedule:
+`--speech` a folder of the same kind for the cell without text. Three loops train the same model, with fused AdamW of the
+same rates, decay, clipping and schedule:
 - `vietmer`: what `vietmer train` runs, with its run folder, records of every step and deterministic algorithms.
 - `plain`: a minimal loop over torch's DataLoader, the same dataset and the same batches, that logs the loss.
 - `Trainer`: that of transformers with `train_sampling_strategy="group_by_length"`, the same batch size, and its own
-  defaults, fused AdamW among them; progress bar, saving and reporting are off.
+  defaults; progress bar, saving and reporting are off.
 
 Each has a process of its own, and the three take their steps in turn, so that other load falls on all alike. A step is
 all from the end of the one before: loading, step, records. Of two epochs the second counts, without its first step,
 before which ours validates. Rates are by the clock and by CPU time; the range is that of five stretches of the epoch.
+Two processes of one program differ by some per cent: with `--repeats` each loop runs in so many, one after the other,
+all steps count, and the range is that of the repeats.
 """
 
 import argparse
@@ -139,7 +141,7 @@ def plain(spec: ExperimentSpec, folder: Path) -> None:
     experiment = prepare(spec, installed_catalogue())
     model, training, batches = experiment.model, spec.training, experiment.batches
     loader = DataLoader(dataset_of(experiment), batch_sampler=batches, collate_fn=collate)
-    optimiser = torch.optim.AdamW(parameter_groups(model, training))
+    optimiser = torch.optim.AdamW(parameter_groups(model, training), fused=True)  # as ours and as the Trainer's
     total = batches.total(EPOCHS)
     shape = partial(learning_rate_factor, total=total, warmup=round(training.warmup * total), schedule="cosine")
     schedule = LambdaLR(optimiser, shape)
@@ -253,17 +255,18 @@ def each(steps: Sequence[Step], kind: int) -> float:
     return sum(step[kind] for step in steps) / sum(step[2] for step in steps)
 
 
-def ratios(steps: Sequence[Step], own: Sequence[Step], kind: int) -> str:
-    """What the steps take ÷ what ours take: of all, and the range over stretches of them."""
-    edges = [len(own) * number // STRETCHES for number in range(STRETCHES + 1)]
+def ratios(steps: Sequence[Step], own: Sequence[Step], kind: int, *, repeats: int) -> str:
+    """What the steps take ÷ what ours take: of all, and the range over the repeats, or else stretches, of them."""
+    parts = repeats if repeats > 1 else STRETCHES
+    edges = [len(own) * number // parts for number in range(parts + 1)]
     found = [each(steps[a:b], kind) / each(own[a:b], kind) for a, b in pairwise(edges)]
     return f"{each(steps, kind) / each(own, kind):.3f} ({min(found):.3f}–{max(found):.3f})"
 
 
-def print_cell(cell: Cell, steps: Mapping[str, Sequence[Step]]) -> None:
+def print_cell(cell: Cell, steps: Mapping[str, Sequence[Step]], *, repeats: int) -> None:
     """Rows of the table."""
     for title, found in steps.items():
-        shares = [ratios(found, steps["vietmer"], kind) for kind in (0, 1)]
+        shares = [ratios(found, steps["vietmer"], kind, repeats=repeats) for kind in (0, 1)]
         figures = [f"{1 / each(found, 0):.1f}", f"{1000 * each(found, 1):.2f}", *shares]
         print(f"| {cell.title} | `{title}` | {' | '.join(figures)} |", flush=True)
 
@@ -279,6 +282,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", required=True)
     parser.add_argument("--speech", type=Path, metavar="FOLDER")
     parser.add_argument("--cells", nargs="+", default=list(cells(Path())), choices=list(cells(Path())))
+    parser.add_argument("--repeats", type=int, default=1, metavar="N")
     given = parser.parse_args()
     print(
         "| model | loop | utterances/s | CPU ms an utterance | `vietmer` ÷ it, by the clock | by CPU time |\n"
@@ -289,10 +293,10 @@ def main() -> None:
             cell = cells(given.checkpoint)[key]
             folder = Path(name) / key
             write_spec(cell, folder, given.data if "text" in cell.sections else given.speech or given.data)
-            prepare(
-                load_spec([folder / "spec.yaml"]), installed_catalogue()
-            )  # fills the feature cache, where there is one
-            print_cell(cell, steps_in_turn(folder))
+            prepare(load_spec([folder / "spec.yaml"]), installed_catalogue())  # fills the feature cache, if any
+            runs = [steps_in_turn(folder) for _ in range(given.repeats)]
+            steps = {title: [step for run in runs for step in run[title]] for title in LOOPS}
+            print_cell(cell, steps, repeats=given.repeats)
 
 
 if __name__ == "__main__":

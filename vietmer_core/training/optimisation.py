@@ -15,6 +15,9 @@ from vietmer_core.spec import TrainingSpec
 PRETRAINED_RATE: Final = 5e-6
 """Peak learning rate of weights that came with a checkpoint, where `training.learning_rates` gives no other."""
 
+FUSED_ON: Final = frozenset({"cpu", "cuda"})
+"""Types of devices on which the fused AdamW was run."""
+
 
 def learning_rate_factor(step: int, *, total: int, warmup: int, schedule: str) -> float:
     """Share of the peak learning rate at a step, from 0.
@@ -82,8 +85,14 @@ def _by_decay(
 
 
 def make_optimiser(model: EmotionModel, training: TrainingSpec, *, total_steps: int) -> tuple[AdamW, LambdaLR]:
-    """AdamW (Loshchilov and Hutter 2019) and its schedule."""
-    optimiser = AdamW(parameter_groups(model, training))
+    """AdamW (Loshchilov and Hutter 2019) and its schedule; the fused one where it can be.
+
+    Fused, a step of a small model takes a quarter of the time on a CPU. Under fp16 it is not: the fused step leaves a
+    step with an infinite gradient out by itself, so that the schedule would not learn of it.
+    """
+    groups = parameter_groups(model, training)
+    devices = {parameter.device.type for group in groups for parameter in group["params"]}
+    optimiser = AdamW(groups, fused=training.precision != "fp16" and devices <= FUSED_ON)
     warmup = round(training.warmup * total_steps)
 
     def factor(step: int) -> float:
