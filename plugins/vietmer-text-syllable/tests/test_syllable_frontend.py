@@ -7,9 +7,18 @@ import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
-from vietmer_text_syllable.frontend import FIELD_SIZES, FIELDS, MARK_BEGIN, MARK_CUT, SyllableFrontend, pieces
+from vietmer_text_syllable.frontend import (
+    FIELD_SIZES,
+    FIELDS,
+    MARK_BEGIN,
+    MARK_CUT,
+    NUM_SYLLABLES,
+    PIECE_FIELD_SIZE,
+    SyllableFrontend,
+    pieces,
+)
 from vietmer_text_syllable.inventory import ONSETS, RHYMES, TONES
-from vietmer_text_syllable.spelling import parse
+from vietmer_text_syllable.spelling import Syllable, compose, is_legal, parse, takes_tone
 
 from vietmer_core.testing import transcripts
 
@@ -145,3 +154,38 @@ def test_most_words_of_a_real_corpus_are_syllables() -> None:
     transcripts_of_corpus = [json.loads(line)["transcript"] or "" for line in lines if line.strip()]
     words = [piece for text in transcripts_of_corpus for piece in pieces(text, lowercase=True) if piece.isalpha()]
     assert sum(parse(word) is not None for word in words) / len(words) > 0.95
+
+
+def pieces_of(transcript: str, *, max_tokens: int = 64) -> list[int]:
+    frontend = SyllableFrontend(max_tokens=max_tokens, max_bytes_per_word=8, lowercase=True, whole=True)
+    ids = frontend(transcript)
+    assert ids.shape[1] == len(FIELDS) + 1
+    return [int(piece) for piece in ids[:, -1]]
+
+
+@given(st.text())
+def test_the_column_of_whole_pieces_changes_no_other(transcript: str) -> None:
+    frontend = SyllableFrontend(max_tokens=64, max_bytes_per_word=8, lowercase=True, whole=True)
+    assert torch.equal(frontend(transcript)[:, :-1], frontend_of()(transcript))
+    assert all(0 <= piece < PIECE_FIELD_SIZE for piece in pieces_of(transcript))
+
+
+def test_each_syllable_has_an_id_of_its_own() -> None:
+    legal = [
+        compose(Syllable(onset, rhyme, tone))
+        for onset in ONSETS
+        for rhyme in RHYMES
+        for tone in TONES
+        if is_legal(onset, rhyme) and takes_tone(rhyme, tone)
+    ]
+    found = {piece for syllable in legal for piece in pieces_of(syllable)}
+    assert len(found) == len(legal)
+    assert all(0 < piece <= NUM_SYLLABLES for piece in found)
+
+
+def test_of_another_piece_the_first_byte_has_its_id() -> None:
+    first, *rest = pieces_of("😡")
+    assert first > NUM_SYLLABLES
+    assert rest == [0, 0, 0]
+    assert pieces_of("ghét 😡 ghét")[1] == first
+    assert pieces_of("😢")[0] != first

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vietmer_core.nn.transformer import TransformerEncoder, sinusoidal_positions
 from vietmer_core.sequence import MaskedSequence
-from vietmer_text_syllable.frontend import FIELD_SIZES
+from vietmer_text_syllable.frontend import FIELD_SIZES, PIECE_FIELD_SIZE
 
 
 @final
@@ -23,15 +23,26 @@ class SyllableEncoder(nn.Module):
         num_heads: Must divide `dim`.
         hidden_dim: Width of the feed-forward layers.
         dropout: Probability of dropping an embedded unit, an attention weight or a feed-forward unit in training.
+        whole: Whether ids have the column `piece`, whose embedding is added to those of the parts.
 
     Raises:
         ValueError: if `num_heads` does not divide `dim`.
     """
 
-    def __init__(self, *, dim: int, num_layers: int, num_heads: int, hidden_dim: int, dropout: float) -> None:
+    def __init__(
+        self,
+        *,
+        dim: int,
+        num_layers: int,
+        num_heads: int,
+        hidden_dim: int,
+        dropout: float,
+        whole: bool = False,
+    ) -> None:
         super().__init__()
         self.output_dim = dim
-        self.embeddings = nn.ModuleList(nn.Embedding(size, dim, padding_idx=0) for size in FIELD_SIZES)
+        sizes = (*FIELD_SIZES, PIECE_FIELD_SIZE) if whole else FIELD_SIZES
+        self.embeddings = nn.ModuleList(nn.Embedding(size, dim, padding_idx=0) for size in sizes)
         self.dropout = nn.Dropout(dropout)
         self.transformer = TransformerEncoder(
             dim=dim, num_layers=num_layers, num_heads=num_heads, hidden_dim=hidden_dim, dropout=dropout

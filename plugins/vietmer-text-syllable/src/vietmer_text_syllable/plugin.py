@@ -18,13 +18,14 @@ class SyllableParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["syllable"] = "syllable"
     dim: int = Field(default=128, ge=1, description="Width of the embeddings and of the output.")
-    num_layers: int = Field(default=2, ge=1, description="Number of Transformer blocks.")
+    num_layers: int = Field(default=2, ge=0, description="Number of Transformer blocks; 0 for none.")
     num_heads: int = Field(default=4, ge=1, description="Attention heads; must divide `dim`.")
     hidden_dim: int = Field(default=512, ge=1, description="Width of the feed-forward layers.")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout in training.")
     max_tokens: int = Field(default=256, ge=2, description="A longer transcript keeps its first and last tokens.")
     max_bytes_per_word: int = Field(default=16, ge=4, description="Most bytes kept of a word that is not Vietnamese.")
     lowercase: bool = Field(default=True, description="Make capital letters small.")
+    whole: bool = Field(default=False, description="Embed each whole piece, too, beside its parts.")
 
     @model_validator(mode="after")
     def _heads_divide_dim(self) -> Self:
@@ -38,7 +39,10 @@ def build_frontend(params: SyllableParams) -> "TextFrontend":
     from vietmer_text_syllable.frontend import SyllableFrontend
 
     return SyllableFrontend(
-        max_tokens=params.max_tokens, max_bytes_per_word=params.max_bytes_per_word, lowercase=params.lowercase
+        max_tokens=params.max_tokens,
+        max_bytes_per_word=params.max_bytes_per_word,
+        lowercase=params.lowercase,
+        whole=params.whole,
     )
 
 
@@ -52,6 +56,7 @@ def build_encoder(params: SyllableParams) -> "Encoder":
         num_heads=params.num_heads,
         hidden_dim=params.hidden_dim,
         dropout=params.dropout,
+        whole=params.whole,
     )
 
 
