@@ -3,8 +3,8 @@
     nox -s bench -- training FOLDER --checkpoint FOLDER [--speech FOLDER] [--cells NAME ...] [--repeats N]
 
 FOLDER holds `train.jsonl` and `valid.jsonl` with audio and transcripts, `--checkpoint` the weights of a Whisper,
-`--speech` a folder of the same kind for the cell without text. Three loops train the same model, with fused AdamW of the
-same rates, decay, clipping and schedule:
+`--speech` a folder of the same kind for the cell without text. Three loops train the same model, with fused AdamW of
+the same rates, decay, clipping and schedule:
 - `vietmer`: what `vietmer train` runs, with its run folder, records of every step and deterministic algorithms.
 - `plain`: a minimal loop over torch's DataLoader, the same dataset and the same batches, that logs the loss.
 - `Trainer`: that of transformers with `train_sampling_strategy="group_by_length"`, the same batch size, and its own
