@@ -1,5 +1,6 @@
 """Files that are written whole or not at all. Torch-free."""
 
+import contextlib
 import hashlib
 import os
 from functools import lru_cache
@@ -23,7 +24,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there is nothing to remove where the folder is a file
+            temporary.unlink(missing_ok=True)
         raise RunError(f"{path}: cannot be written: {error.strerror or error}.") from None
 
 
