@@ -1,6 +1,7 @@
 """`vietmer reliance` on real files: what is changed, what is compared, what is left."""
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from vietmer_core.cli.main import commands
 from vietmer_core.components import Modality
 from vietmer_core.data.dataset import UtteranceDataset
 from vietmer_core.data.manifest import ManifestSource
-from vietmer_core.errors import AssemblyError, RunError
+from vietmer_core.errors import AssemblyError, DataError, RunError
+from vietmer_core.evaluation.calibration import Calibration, weights_of, write_calibration
 from vietmer_core.inference.evaluating import evaluate_run
 from vietmer_core.inference.prediction import predict_manifest
 from vietmer_core.inference.trained_run import TrainedRun
@@ -113,6 +115,15 @@ def test_the_batch_changes_nothing_and_neither_does_the_order_of_what_is_asked(w
         assert first.as_json() == second.as_json()
 
 
+def test_what_is_changed_reaches_the_workers_of_a_loader(workplace: Path) -> None:
+    split = split_of(trained(workplace / "spec.yaml"))
+    for condition in conditions_of(EVERY, levels=Levels(), from_cache=True):
+        changed = condition.change(split, draw=1)
+        again = pickle.loads(pickle.dumps((changed.utterances, changed.augmentation)))  # noqa: S301  # our own
+        assert [again[0][row] for row in range(len(split.ids))] == [changed.utterances[row] for row in range(6)]
+        assert again[0].sizes.audio_seconds.tolist() == changed.utterances.sizes.audio_seconds.tolist()
+
+
 def test_another_seed_draws_others(workplace: Path) -> None:
     run = trained(workplace / "spec.yaml", epochs=4)
     (noise,) = conditions_of(["noise"], levels=Levels(snr_db=(0.0,)), from_cache=False)
@@ -147,6 +158,33 @@ def test_a_model_of_one_modality_owes_the_other_exactly_nothing(write_spec: Call
         assert row["shapley"]["audio"] == row["drop"]["audio"] == row["share"]["audio"] == 0
         assert row["share"]["text"] == 1
     assert "left out, noise" in vietmer("reliance", run.folder.path, "--only", "noise").output
+
+
+def test_a_calibrated_run_is_calibrated_under_every_change(workplace: Path) -> None:
+    run = trained(workplace / "spec.yaml")
+    own = measure_reliance(run, "test", Plan(groups=("removed", "shares")))
+    scores = {"nll": 1.0, "ece": 0.1, "brier": 0.5}
+    calibration = Calibration.model_validate(
+        {
+            "temperature": 3.0,
+            "split": "valid",
+            "data": "",
+            "epoch": run.epoch,
+            "weights": weights_of(run.folder),
+            "num_utterances": 6,
+            "before": scores,
+            "after": scores,
+        }
+    )
+    write_calibration(run.folder, calibration)
+    calibrated = TrainedRun.load(run.folder.path)
+    found = measure_reliance(calibrated, "test", Plan(groups=("removed", "shares")))
+    assert found["temperature"] == 3.0
+    assert found["unchanged"]["loss"] == pytest.approx(evaluate_run(calibrated, "test").scores.summary["loss"])
+    for entry, before in zip(found["conditions"], own["conditions"], strict=True):
+        assert entry["scores"]["macro_f1"] == before["scores"]["macro_f1"]
+        assert entry["scores"]["loss"] != before["scores"]["loss"]
+    assert found["shares"]["mean"]["drop"] != own["shares"]["mean"]["drop"]
 
 
 def test_an_utterance_that_lacks_a_modality_is_left_out_where_it_must_be(workplace: Path) -> None:
@@ -206,5 +244,8 @@ def test_mistakes_are_sentences(workplace: Path) -> None:
         assert told in " ".join(result.output.split())
     with pytest.raises(AssemblyError, match="no folder"):
         vietmer("reliance", run.folder.path, "--noise", "blue")
+    (workplace / "empty").mkdir()
+    with pytest.raises(DataError, match="holds none"):
+        vietmer("reliance", run.folder.path, "--noise", "empty")
     with pytest.raises(RunError, match="has no split `dev`"):
         vietmer("reliance", run.folder.path, "--split", "dev")

@@ -21,6 +21,7 @@ CORE_MODULES = (
     "vietmer_core.data.manifest",
     "vietmer_core.data.utterance",
     "vietmer_core.doctor",
+    "vietmer_core.error_browser.page",
     "vietmer_core.errors",
     "vietmer_core.hooks",
     "vietmer_core.known",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from vietmer_core.cli.options import AsJson, CacheOption, Device, RunPath
+from vietmer_core.cli.options import AsJson, CacheOption, Device, RunPath, Uncalibrated
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +39,7 @@ def reliance(
     seed: Annotated[int | None, typer.Option(min=0, help="Of every draw; the run's own by default.")] = None,
     device: Device = None,
     cache: CacheOption = None,
+    uncalibrated: Uncalibrated = False,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a run without text, without audio, with those of others, in noise, by telephone, with wrong words."""
@@ -49,7 +50,7 @@ def reliance(
     from vietmer_core.reliance.measuring import measure_reliance
 
     plan = _plan(only, snr=snr, noise=noise, wer=wer, draws=draws, seed=seed)
-    trained = TrainedRun.load(run, device=device)
+    trained = TrainedRun.load(run, device=device, uncalibrated=uncalibrated)
     chosen = split or ("test" if trained.spec.data.test is not None else "valid")
     console = Console(stderr=True)
     with utterance_bar(console, f"{chosen} split, changed") as bar, closing(CacheDisplay(console)) as display:
@@ -118,9 +119,12 @@ def show_reliance(console: "Console", document: dict[str, Any]) -> None:
     console.print(f"{head}{METRIC} {document['unchanged'][METRIC]:.3f}", soft_wrap=True, markup=False)
     if document["conditions"]:
         console.print(_conditions_table(document))
-        few = document["conditions"][0]["intervals"][METRIC]["too_few"]
-        if few:
-            console.print(f"{speakers}: too few for the intervals, take them as narrower than the truth.")
+        unknown, intervals = document["num_unknown_speakers"], [e["intervals"][METRIC] for e in document["conditions"]]
+        if unknown:
+            note = f"{unknown} utterances have no speaker; each counts as one: the intervals are too narrow."
+            console.print(note, soft_wrap=True)
+        elif any(interval["too_few"] for interval in intervals):
+            console.print("too few speakers: take the intervals as narrower than the truth.", soft_wrap=True)
     for left in document["left_out"]:
         console.print(f"left out, {left['group']}: {left['reason']}", soft_wrap=True, markup=False, highlight=False)
     if document["shares"] is not None:

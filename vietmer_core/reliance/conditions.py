@@ -7,7 +7,7 @@ from typing import Final, get_args
 import attrs
 
 from vietmer_core.augment.band import Band
-from vietmer_core.augment.codec import TelephoneCodec
+from vietmer_core.augment.codec import TELEPHONE_RATE, TelephoneCodec
 from vietmer_core.augment.gain import Gain
 from vietmer_core.augment.noise import AddedNoise, NoiseSource
 from vietmer_core.augment.noise_colours import ColouredNoise
@@ -146,17 +146,21 @@ def noise_source(noise: str, sampling_rate: int) -> NoiseSource:
 
 
 def check_noise(noise: str) -> None:
-    """Refuse what is neither a colour nor a folder.
+    """Refuse what is neither a colour nor a folder of recordings, before anything is computed.
 
     Raises:
-        AssemblyError: naming it.
+        AssemblyError: if it is no folder.
+        DataError: if the folder holds no recording, or one that cannot be read.
     """
     colours = get_args(Colour)
-    if noise not in colours and not Path(noise).is_dir():
+    if noise in colours:
+        return
+    if not Path(noise).is_dir():
         raise AssemblyError(
             f"`--noise` must be {', '.join(f'`{colour}`' for colour in colours)} or a folder of recordings, but is "
             f"`{noise}` instead, which is no folder."
         )
+    noise_source(noise, TELEPHONE_RATE)
 
 
 def _noise(levels: Levels) -> Iterator[Condition]:

@@ -88,7 +88,7 @@ def measure_reliance(
     runs = ChangedRuns(run, opened, on_batch=on_batch)
     document = {
         **_settings(run, split, opened, plan),
-        "temperature": runs.temperature,
+        "temperature": None if run.calibration is None else run.calibration.temperature,
         "num_utterances": len(opened.manifest),
         "num_speakers": runs.before.num_clusters,
         "num_unknown_speakers": runs.before.num_unknown_speakers,

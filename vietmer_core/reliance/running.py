@@ -11,10 +11,8 @@ from vietmer_core.components import BOTH_MODALITIES, Modality
 from vietmer_core.data.dataset import UtteranceDataset
 from vietmer_core.data.draw import Draw
 from vietmer_core.data.loader import evaluation_batches, iterate, make_loader
-from vietmer_core.evaluation.calibration import read_calibration
 from vietmer_core.evaluation.outcomes import Outcomes, numbered_clusters
 from vietmer_core.evaluation.predictions import predict_split
-from vietmer_core.evaluation.temperature import with_temperature
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.reliance.attention import Reading, attended_modules, attention_of
 from vietmer_core.reliance.changes import Changed, Removed, Split, unchanged
@@ -50,8 +48,6 @@ class ChangedRuns:
         self._batches = evaluation_batches(split.manifest.sizes, batch_size=batch_size)
         self._on_batch = on_batch
         self._passes: CanonicalPasses | None = run.passes()
-        calibration = read_calibration(run.folder)
-        self.temperature: Final = None if calibration is None else calibration.temperature
         self._known: dict[Modality, NDArray[np.float64]] = {}
         first, self._truth = self._predicted(unchanged(split), draw=0)
         self.before: Final = self._outcomes(first)
@@ -125,10 +121,7 @@ class ChangedRuns:
             passes=self._passes,
             on_batch=self._on_batch,
         )
-        scaled = found.probabilities
-        if self.temperature is not None:
-            scaled = with_temperature(scaled, self.temperature)
-        return scaled, found.truth
+        return self._run.calibrated(found.probabilities), found.truth
 
     def _loader(self, changed: Changed, *, batches: Sequence[list[int]], draw: int = 0) -> Any:
         spec = self._run.spec

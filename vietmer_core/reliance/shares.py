@@ -140,7 +140,7 @@ def summarise_shares(
     keys: dict[str, list[str | None]] = {
         "label": [labels[int(place)] for place in before.truth],
         "predicted": [labels[int(place)] for place in shares.predicted],
-        "right": ["right" if right else "wrong" for right in before.hits],
+        "outcome": ["right" if right else "wrong" for right in before.hits],
         **_subgroups(manifest),
     }
 
