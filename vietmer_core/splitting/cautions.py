@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from vietmer_core.cache.wording import count
 from vietmer_core.splitting.balance import NO_LABEL, SplitSummary
 from vietmer_core.splitting.folds import Fold, Groups
 from vietmer_core.splitting.groups import columns_of
@@ -62,6 +63,8 @@ def cautions_on_folds(
     folds: Sequence[Fold], summaries: Sequence[Sequence[SplitSummary]], groups: Groups, table: RowTable
 ) -> Iterator[str]:
     """What the folds could not be given: classes, sizes, a turn as the test of every row."""
+    yield from _one_group(groups, table)
+    yield from _strangers(summaries, table)
     yield from _lacking(summaries, groups, table)
     yield from _sizes(folds, summaries, groups)
 
@@ -82,21 +85,53 @@ def cautions_on_left_out(folds: Sequence[Fold], table: RowTable, settings: Split
         yield f"rows without a known {settings.held_out} ({untested:,}) are in no test split."
 
 
+def _one_group(groups: Groups, table: RowTable) -> Iterator[str]:
+    """A group that holds most of the rows."""
+    sizes = np.bincount(groups.of_row)
+    if sizes.max() > len(table) / 2:
+        speakers = table.speakers.codes[groups.of_row == sizes.argmax()]
+        yield (
+            f"one group holds {percent(sizes.max() / len(table))} of the rows and "
+            f"{count(len(np.unique(speakers[speakers >= 0])), 'speaker')}, joined by what no two splits may share."
+        )
+
+
+def _strangers(summaries: Sequence[Sequence[SplitSummary]], table: RowTable) -> Iterator[str]:
+    """Splits of unknown speakers alone, where others are known."""
+    if not table.speakers.names:
+        return
+    where = [
+        place
+        for number, parts in enumerate(summaries, start=1)
+        for part, place in zip(parts, _places(parts, number, alone=len(summaries) == 1), strict=True)
+        if not part.num_speakers
+    ]
+    if where:
+        yield f"no known speaker is in {_first_of(where)}."
+
+
+def _places(parts: Sequence[SplitSummary], number: int, *, alone: bool) -> list[str]:
+    return [f"`{part.name}`" if alone else f"`{part.name}` of fold {number}" for part in parts]
+
+
+def _first_of(places: Sequence[str]) -> str:
+    return ", ".join(places[:5]) + (f" and {len(places) - 5:,} more" if len(places) > 5 else "")
+
+
 def _lacking(summaries: Sequence[Sequence[SplitSummary]], groups: Groups, table: RowTable) -> Iterator[str]:
     """Each class with the splits that lack it."""
     for label in summaries[0][0].classes:
         where = [
-            f"`{part.name}`" if len(summaries) == 1 else f"`{part.name}` of fold {number}"
+            place
             for number, parts in enumerate(summaries, start=1)
-            for part in parts
+            for part, place in zip(parts, _places(parts, number, alone=len(summaries) == 1), strict=True)
             if label in part.lacking
         ]
         if not where:
             continue
         held = _num_groups(label, groups, table.labels)
         reason = "one group alone holds it" if held == 1 else f"{held:,} groups hold it"
-        shown = ", ".join(where[:5]) + (f" and {len(where) - 5:,} more" if len(where) > 5 else "")
-        yield f"class `{label}` is absent from {shown}: {reason}."
+        yield f"class `{label}` is absent from {_first_of(where)}: {reason}."
 
 
 def _num_groups(label: str, groups: Groups, labels: Column) -> int:

@@ -104,3 +104,17 @@ def test_a_split_that_no_speaker_enters_says_so(make_plan: MakePlan, make_rows: 
     plan = make_plan(rows, disjoint=())
     assert plan.protocol == "rows drawn one by one, not speaker-disjoint, stratified by emotion, seed 0"
     assert plan.cautions[0].startswith("the splits are not speaker-disjoint")
+
+
+def test_one_group_of_most_rows_and_splits_without_a_known_speaker_are_told(
+    make_plan: MakePlan, make_rows: MakeRows
+) -> None:
+    known = [{"speaker_id": f"s{number % 4}", "call_id": number // 20} for number in range(40)]
+    rows = make_rows(*known, *({"speaker_id": None} for _ in range(20)))
+    told = " ".join(make_plan(rows, disjoint=("speaker", "call_id"), unknown_speakers="own").cautions)
+    assert "one group holds 66.7 % of the rows and 4 speakers, joined by what no two splits may share." in told
+    assert "no known speaker is in `valid`, `test`." in told
+    assert "rows without `call_id` (20): whether they share one is not known." in told
+    told = " ".join(make_plan(rows, disjoint=("speaker",), unknown_speakers="train", shares=(0.7, 0.3)).cautions)
+    assert "one group" not in told
+    assert "no known speaker" not in told
