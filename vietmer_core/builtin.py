@@ -1,10 +1,11 @@
-"""The core's own components: poolers, head and losses, registered through the same hook as a stranger's."""
+"""The core's own components: poolers, head, losses, an executor, registered through the same hook as others'."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vietmer_core.ablation.local import LocalParams, build_local
 from vietmer_core.components import Component, Role
 from vietmer_core.hooks import hookimpl
 from vietmer_core.nn.class_weights import WeightedLossParams, label_weights
@@ -163,8 +164,8 @@ def build_label_smoothing(params: LabelSmoothingParams, *, class_counts: Mapping
 
 @hookimpl
 def register_components() -> Sequence[Component]:
-    """The core's poolers, head and losses."""
-    return [*_poolers(), *_heads(), *_losses()]
+    """The core's poolers, head, losses and executor."""
+    return [*_poolers(), *_heads(), *_losses(), *_executors()]
 
 
 def _poolers() -> list[Component]:
@@ -243,5 +244,18 @@ def _losses() -> list[Component]:
             build=build_label_smoothing,
             summary="Cross-entropy with a share of each target spread over the other labels.",
             licence=LICENCE,
+        ),
+    ]
+
+
+def _executors() -> list[Component]:
+    return [
+        Component(
+            role=Role.EXECUTOR,
+            params=LocalParams,
+            build=build_local,
+            summary="Processes of this machine that share its cores.",
+            licence=LICENCE,
+            tiny={"jobs": 1},
         ),
     ]

@@ -28,6 +28,7 @@ class Role(StrEnum):
     TRACKER = "tracker"
 
 
+    EXECUTOR = "executor"
 class Modality(StrEnum):
     """A channel through which an utterance is known."""
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import attrs
+
 from vietmer_core.errors import Problem, SpecError
 from vietmer_core.pretrained.params import is_folder
 from vietmer_core.spec_composition import Override, compose, override
@@ -40,6 +42,16 @@ def read_document(path: Path) -> SpecDocument:
     Raises:
         SpecError: if it cannot be read, is neither YAML nor TOML, or does not hold a mapping.
     """
+    document = read_plain(path)
+    return attrs.evolve(document, values=anchored(document.values, path.absolute().parent))
+
+
+def read_plain(path: Path) -> SpecDocument:
+    """Read one file of fields, with its paths as they are written.
+
+    Raises:
+        SpecError: as `read_document`.
+    """
     text = _read_text(path)
     try:
         values, lines = parse_toml(text) if path.suffix.lower() == ".toml" else parse_yaml(text)
@@ -49,7 +61,7 @@ def read_document(path: Path) -> SpecDocument:
     if not isinstance(values, dict):
         raise refused(str(path), "must hold a mapping of fields, such as `labels: [angry, happy]`.")
     places = {steps: Place(source=str(path), line=line) for steps, line in lines.items()}
-    return SpecDocument(values=_anchored(values, path.absolute().parent), places=places, files=(str(path),))
+    return SpecDocument(values=values, places=places, files=(str(path),))
 
 
 def _read_text(path: Path) -> str:
@@ -71,15 +83,21 @@ def _read_text(path: Path) -> str:
         raise refused(Place(source=str(path), line=line), found, "Save the file as UTF-8.") from None
 
 
-def _anchored(value: Any, folder: Path, steps: Steps = ()) -> Any:
+def anchored(value: Any, folder: Path, steps: Steps = ()) -> Any:
     """The value with every path in it relative to a folder."""
     if isinstance(value, dict):
-        return {key: _anchored(inner, folder, (*steps, str(key))) for key, inner in value.items()}
+        return {key: anchored(inner, folder, (*steps, str(key))) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_anchored(inner, folder, (*steps, str(index))) for index, inner in enumerate(value)]
+        return [anchored(inner, folder, (*steps, str(index))) for index, inner in enumerate(value)]
     if isinstance(value, str) and value.strip() and (is_path(steps) or (is_checkpoint(steps) and is_folder(value))):
         return os.path.normpath(folder / os.path.expanduser(value))  # noqa: PTH111  # Path.expanduser raises where there is no home
     return value
+
+
+def read_steps(name: str) -> Steps:
+    """The way that a field's name says: `data.train.0.label_map."a.b"`; a part that is blank is empty."""
+    parts = (part.strip() for part in re.findall(_PART, name))
+    return tuple(part[1:-1] if part[:1] in ("'", '"') else part for part in parts)
 
 
 def read_override(text: str) -> Override:
@@ -92,15 +110,14 @@ def read_override(text: str) -> Override:
     """
     place = Place(source=f"--set {text}")
     found = _OVERRIDE.fullmatch(text)
-    steps = tuple(part.strip() for part in re.findall(_PART, found[1])) if found else ()
+    steps = read_steps(found[1]) if found else ()
     if found is None or not all(steps):
         raise refused(place, "must have the form `a.b=value`, such as `--set training.epochs=3`.")
     try:
         value, _ = parse_yaml(found[2]) if found[2].strip() else (None, {})
     except TextFault as fault:
         raise refused(place, f"the value {fault.faults[0][1]}", "Put text that YAML cannot read in quotes.") from None
-    steps = tuple(step[1:-1] if step[0] in "\"'" else step for step in steps)
-    return Override(steps=steps, value=_anchored(value, Path.cwd(), steps), place=place)
+    return Override(steps=steps, value=anchored(value, Path.cwd(), steps), place=place)
 
 
 def _each(function: Callable[[Argument], T], arguments: Sequence[Argument], problems: list[Problem]) -> list[T]:

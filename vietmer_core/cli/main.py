@@ -10,6 +10,7 @@ from typing import Any, Final, TextIO
 import typer
 
 from vietmer_core.cli import (
+    ablate,
     cache,
     data,
     data_split,
@@ -45,6 +46,7 @@ commands.command("errors")(errors.errors)
 commands.command("reproduce")(reproduce.reproduce)
 commands.command("replay")(replay.replay)
 commands.add_typer(runs.commands, name="runs")
+commands.command("ablate", epilog=ablate.EXIT_CODES)(ablate.ablate)
 data.commands.command("split", epilog=data_split.EXIT_CODES)(data_split.split)
 commands.add_typer(data.commands, name="data")
 commands.add_typer(cache.commands, name="cache")

@@ -11,6 +11,7 @@ from vietmer_core.testing import (
     cache_checks,
     canonical_checks,
     corpus_checks,
+    executor_checks,
     frontend_checks,
     gradient_checks,
     loss_checks,
@@ -32,6 +33,7 @@ IN_A_MODEL: Final = SEQUENCES | {Role.HEAD}
 FLOAT_INPUTS: Final = MODULES - {Role.TEXT}
 TRACKERS: Final = frozenset({Role.TRACKER})
 EVERY_ROLE: Final = frozenset(Role)
+EXECUTORS: Final = frozenset({Role.EXECUTOR})
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -97,5 +99,7 @@ CHECKS: Final[dict[str, Check]] = {
 
 
 def check_names(role: Role) -> list[str]:
+    **_named(EXECUTORS, executor_checks.executor_ends, executor_checks.executor_threads),
+    **_named(EXECUTORS, executor_checks.executor_survives, executor_checks.executor_stops),
     """The checks that hold for a role."""
     return [name for name, check in CHECKS.items() if role in check.roles]

@@ -59,6 +59,19 @@ class RunFolder:
         raise RunError(f"{root}: a thousand runs named `{name}-{stamp}` exist. Remove some.")
 
     @classmethod
+    def create_at(cls, path: Path) -> "RunFolder":
+        """A new folder under a name of the caller's own.
+
+        Raises:
+            RunError: if it is there already, or cannot be made.
+        """
+        try:
+            path.mkdir(parents=True)
+        except OSError as error:
+            raise RunError(f"{path}: the run folder cannot be made: {error.strerror or error}.") from None
+        return cls(path)
+
+    @classmethod
     def open(cls, path: Path) -> "RunFolder":
         """An existing run.
 
@@ -67,7 +80,7 @@ class RunFolder:
         """
         if not path.is_dir():
             raise RunError(f"{path}: there is no such run folder. `vietmer runs list` shows those that exist.")
-        if not _is_run(path):
+        if not is_run(path):
             files = " and ".join(f"`{name}`" for name in RUN_FILES)
             raise RunError(f"{path}: holds no run, since a run has {files}. Give the folder that `train` printed.")
         return cls(path)
@@ -189,7 +202,8 @@ class RunFolder:
             path.unlink(missing_ok=True)
 
 
-def _is_run(path: Path) -> bool:
+def is_run(path: Path) -> bool:
+    """Whether a folder holds a run."""
     return all((path / name).is_file() for name in RUN_FILES)
 
 
@@ -197,7 +211,7 @@ def find_runs(root: Path) -> Iterator[tuple[RunFolder, dict[str, Any]]]:
     """Every run under a folder with its status, oldest first; one whose files are damaged has the outcome `damaged`."""
     found = []
     for path in root.iterdir() if root.is_dir() else ():
-        if _is_run(path):
+        if is_run(path):
             folder = RunFolder(path)
             try:
                 found.append((str(folder.read_json(RUN_FILES[1]).get("started")), folder, folder.read_status()))

@@ -95,10 +95,11 @@ def _facts(experiment: Experiment, record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def start_run(
+def start_run(  # noqa: PLR0913  # each is an option of the command, or for who makes or repeats runs
     spec: ExperimentSpec,
     *,
     root: Path,
+    at: Path | None = None,
     observers: Sequence[object] = (),
     catalogue: Catalogue | None = None,
     stop_at: Position | None = None,
@@ -111,6 +112,7 @@ def start_run(
     Args:
         spec: What to train.
         root: Where run folders live.
+        at: The run folder itself, which must not be there yet; by default one named by the spec and the time.
         observers: Told of its steps.
         catalogue: Where its components come from.
         stop_at: An epoch, from 0, and how many of its steps are done, at which to stop as Ctrl-C would.
@@ -132,7 +134,7 @@ def start_run(
         def create() -> Path | None:
             if not processes.is_main:
                 return None
-            made = RunFolder.create(root, spec.name)
+            made = RunFolder.create(root, spec.name) if at is None else RunFolder.create_at(at)
             if experiment.initial["model"]:
                 save_checkpoint(made.initial_checkpoint, state=dict(experiment.initial))
             made.write_spec(experiment.spec.resolved())
