@@ -48,8 +48,9 @@ def calibrate(
             report=display.fill_cache,
             cache=cache,
         )
-    for scores, name in ((found.before, "uncalibrated"), (found.after, "calibrated")):
-        figure = reliability_figure(scores, title=f"{trained.spec.name}: valid, {name}")
+    temperature = found.calibration.temperature
+    for scores, name, used in ((found.before, "uncalibrated", None), (found.after, "calibrated", temperature)):
+        figure = reliability_figure(scores, title=f"{trained.spec.name}: valid", temperature=used)
         save_figure(figure, trained.folder.evaluation_path("valid") / f"reliability_{name}.png")
     if as_json:
         typer.echo(json.dumps(found.calibration.model_dump(mode="json")))

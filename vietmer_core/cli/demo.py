@@ -53,6 +53,7 @@ def demo(
 def _show_results(console: "Console", results: "Sequence[DemoResult]") -> None:
     from rich.table import Table
 
+    from vietmer_core.cli.scores_view import show_standing
     from vietmer_core.demo.running import CUES, gain_of_fusion
 
     table = Table("model", title="test split", title_justify="left")
@@ -70,14 +71,14 @@ def _show_results(console: "Console", results: "Sequence[DemoResult]") -> None:
             *by_cue,
         )
     console.print(table)
+    show_standing(console, results[0].evaluation)
     gain, interval = gain_of_fusion(results)
     console.print(
         "voice, words, both: accuracy where only the voice, only the words, or both tell the emotion", soft_wrap=True
     )
     console.print(f"fused minus the better single modality: {gain:+.3f} {interval}", markup=False, soft_wrap=True)
-    if interval.is_too_narrow:
-        note = f"intervals by speaker; {interval.num_clusters} test speakers are few, so take them as too narrow"
-        console.print(note, soft_wrap=True)
+    few = "; too few speakers" if interval.too_few else ""
+    console.print(f"intervals by speaker, of {interval.num_clusters} test speakers{few}", soft_wrap=True)
 
 
 def _example(results: "Sequence[DemoResult]", wav: Path) -> "Example":

@@ -10,8 +10,8 @@ from typing import Any, Final, TextIO
 import typer
 
 from vietmer_core.cli import (
-    ablate,
     cache,
+    calibrate,
     data,
     data_split,
     demo,
@@ -40,13 +40,13 @@ commands: Final = typer.Typer(
 commands.command("demo")(demo.demo)
 commands.command("train")(train.train)
 commands.command("evaluate")(evaluate.evaluate)
+commands.command("calibrate")(calibrate.calibrate)
 commands.command("predict")(predict.predict)
 commands.command("reliance")(reliance.reliance)
 commands.command("errors")(errors.errors)
 commands.command("reproduce")(reproduce.reproduce)
 commands.command("replay")(replay.replay)
 commands.add_typer(runs.commands, name="runs")
-commands.command("ablate", epilog=ablate.EXIT_CODES)(ablate.ablate)
 data.commands.command("split", epilog=data_split.EXIT_CODES)(data_split.split)
 commands.add_typer(data.commands, name="data")
 commands.add_typer(cache.commands, name="cache")

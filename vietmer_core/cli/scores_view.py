@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
     from rich.table import Table
 
@@ -21,8 +23,7 @@ def show_evaluation(console: "Console", evaluation: "Evaluation") -> None:
     _show_calibration(console, evaluation)
     _show_changes(console, evaluation)
     console.print(_class_table(evaluation.scores), _confusion_table(evaluation.scores))
-    for name, found in evaluation.scored.subgroups.items():
-        _show_subgroups(console, name, found)
+    _show_subgroups(console, evaluation.scored.subgroups)
 
 
 def _show_split(console: "Console", evaluation: "Evaluation") -> None:
@@ -32,12 +33,21 @@ def _show_split(console: "Console", evaluation: "Evaluation") -> None:
         console.print(
             "This split chose the checkpoint, so its scores are too good; report the test split.", soft_wrap=True
         )
-    protocol = evaluation.protocol or "not stated in the manifests"
-    console.print(f"  protocol: {protocol}", markup=False, highlight=False, soft_wrap=True)
+    show_standing(console, evaluation)
+
+
+def show_standing(console: "Console", evaluation: "Evaluation") -> None:
+    """Print how the split was made and whether the splits leak."""
     audit = evaluation.audit
-    console.print(f"  audit: {audit['verdict']}", markup=False, highlight=False, soft_wrap=True)
-    for sentence in (*audit["leaks"], *audit["cues"]):
-        console.print(f"    {sentence}", markup=False, highlight=False, soft_wrap=True)
+    reason = f": {audit['reason']}" if "reason" in audit else ""
+    lines = [
+        f"  protocol: {evaluation.protocol or 'not stated in the manifests'}",
+        f"  audit: {audit['verdict']}{reason}",
+    ]
+    for kind, sentences in (("leak", audit["leaks"]), ("cue", audit["cues"])):
+        lines += [f"    {kind}: {sentence}" for sentence in sentences]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_headline(console: "Console", evaluation: "Evaluation") -> None:
@@ -109,35 +119,46 @@ def _confusion_table(scores: "Scores") -> "Table":
     return table
 
 
-def _show_subgroups(console: "Console", name: str, found: "Subgroups") -> None:
+def _show_subgroups(console: "Console", found: "Mapping[str, Subgroups]") -> None:
+    """One table of every group of every field, and the gaps below it."""
     from rich.table import Table
 
-    table = Table(name, title=f"by {name}", title_justify="left")
-    for heading in ("utterances", "speakers", "macro-F1", "95% interval", "UAR", "accuracy"):
-        table.add_column(heading, justify="right")
-    for value, group in found.groups.items():
-        table.add_row(*_group_cells(value, group))
+    if not found:
+        return
+    table = Table("by subgroup", title_justify="left")
+    for heading in ("utterances", "speakers", "macro-F1", "95% interval", "UAR"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, groups in found.items():
+        table.add_section()
+        table.add_row(name, style="bold")
+        for value, group in groups.groups.items():
+            table.add_row(*_group_cells(value, group))
     console.print(table)
+    console.print("(few): fewer than 30 utterances, left out of the gaps, or fewer than 4 speakers.", soft_wrap=True)
+    for name, groups in found.items():
+        console.print(f"  {name}: {_gap_note(groups)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _gap_note(found: "Subgroups") -> str:
     gap = found.gaps.get("macro_f1")
     if gap is None:
-        console.print("  fewer than two groups are large enough for a gap.", soft_wrap=True)
-        return
-    few = ": too few speakers" if gap.interval.too_few else ""
-    note = f"  gap in macro-F1: {gap.value:.3f} ({gap.best} over {gap.worst}), interval of this difference "
-    console.print(f"{note}{gap.interval}{few}", markup=False, soft_wrap=True)
+        return "no gap, since fewer than two groups are large enough"
+    few = "" if not gap.interval.too_few else "; too few speakers"
+    if gap.interval.method == "none":
+        return f"gap {gap.value:.3f} in macro-F1, {gap.best} over {gap.worst}; too few speakers for an interval"
+    return f"gap {gap.value:.3f} in macro-F1, {gap.best} over {gap.worst}, 95% interval {gap.interval}{few}"
 
 
 def _group_cells(value: str, group: "Group") -> list[str]:
     few = " (few)" if group.is_small else ""
-    interval = "none" if group.interval.method == "none" else str(group.interval).strip("[]")
+    interval = "none" if group.interval.method == "none" else f"{group.interval.low:.3f}–{group.interval.high:.3f}"
     return [
-        value,
+        f"  {value}",
         f"{group.num_utterances}{few}",
         f"{group.num_clusters}{' (few)' if group.interval.too_few else ''}",
         f"{group.scores['macro_f1']:.3f}",
         interval,
         f"{group.scores['balanced_accuracy']:.3f}",
-        f"{group.scores['accuracy']:.3f}",
     ]
 
 

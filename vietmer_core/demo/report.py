@@ -92,6 +92,7 @@ def write_report(path: Path, results: Sequence[DemoResult], example: Example) ->
     first = results[0]
     values: dict[str, Any] = {
         "results": results,
+        "first": first.evaluation,
         "cues": [(cue, CUE_TITLES[cue]) for cue in CUES],
         "gain": gain,
         "gain_interval": interval,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vietmer_core.assembly import part_seed
 from vietmer_core.evaluation.intervals import Interval, difference_interval
-from vietmer_core.inference.evaluating import Evaluation, evaluate_run
+from vietmer_core.inference.evaluating import Evaluation, audit_of_run, evaluate_run
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_loading import load_spec
@@ -75,7 +75,7 @@ def run_demo(
         if finish.outcome == "interrupted":
             raise KeyboardInterrupt
         run = TrainedRun.load(folder.path)
-        evaluation = evaluate_run(run, "test")
+        evaluation = evaluate_run(run, "test", audit=audit_of_run(run))
         results.append(DemoResult(title=title, run=run, evaluation=evaluation, by_cue=_by_cue(evaluation)))
     return results
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vietmer_core.data.utterance import Utterance
+from vietmer_core.splitting.protocol import split_protocol
+from vietmer_core.splitting.writing import PROTOCOL_FIELD
 
 PREFERRED: Final[tuple[str, ...]] = ("gender", "accent", "corpus", "channel", "role")
 """Fields with a documented meaning come first; any other with few values follows."""
-PROTOCOL_FIELD: Final = "split_protocol"
 MOST_VALUES: Final = 12
 """A field of more values describes utterances rather than groups of them."""
 IGNORED: Final = frozenset({"recording_id", "call_id", "turn_index", "licence", PROTOCOL_FIELD})
@@ -40,10 +41,8 @@ def row_fields(utterances: Iterable[Utterance], *, seconds: NDArray[np.floating[
         utterances: In the order of the predictions.
         seconds: `(utterances,)` durations; 0 where there is no audio.
     """
-    metadata, labels = [], []
-    for utterance in utterances:
-        metadata.append(utterance.metadata)
-        labels.append(utterance.label)
+    rows = list(utterances)
+    metadata, labels = [row.metadata for row in rows], [row.label for row in rows]
     names = dict.fromkeys(name for row in metadata for name in row)
     ordered = [name for name in PREFERRED if name in names]
     ordered += sorted(name for name in names if name not in PREFERRED and name not in IGNORED)
@@ -52,7 +51,7 @@ def row_fields(utterances: Iterable[Utterance], *, seconds: NDArray[np.floating[
     durations = _duration_spans(seconds)
     if _tells_groups(durations, labels):
         found["duration"] = durations
-    return RowFields(subgroups=found, protocol=_protocol([row.get(PROTOCOL_FIELD) for row in metadata]))
+    return RowFields(subgroups=found, protocol=split_protocol(rows))
 
 
 def _value(value: object) -> str | None:
@@ -79,11 +78,3 @@ def _duration_spans(seconds: NDArray[np.floating[Any]]) -> list[str | None]:
     spans.append(f"{edges[-1]} s and longer")
     codes = np.digitize(seconds, DURATION_EDGES)
     return [spans[code] if length > 0 else None for code, length in zip(codes.tolist(), seconds, strict=True)]
-
-
-def _protocol(values: Sequence[object]) -> str | None:
-    """The protocol of the rows; several of them, of several manifests, are joined."""
-    named = {str(value) if value else None for value in values}
-    if named == {None}:
-        return None
-    return " / ".join(sorted(name or "not stated" for name in named))

@@ -25,7 +25,7 @@ from vietmer_core.evaluation.outcomes import Outcomes
 FEW_CLUSTERS: Final = 20
 """From so many speakers on whole speakers are drawn."""
 FEWEST_CLUSTERS: Final = 4
-"""With fewer speakers no interval here covers as often as it says."""
+"""With fewer speakers an interval spans most of the scale, and rests on a normal law that they cannot show."""
 NUM_DRAWS: Final = 2000
 DRAWN_AT_ONCE: Final = 2_000_000
 """Speakers drawn in one step of the bootstrap, so that many speakers need little memory."""
@@ -57,13 +57,8 @@ class Interval:
 
     @property
     def too_few(self) -> bool:
-        """Whether so few speakers stand behind it that it may cover less often than it says."""
+        """Whether so few speakers stand behind it that it tells little, and that only if speakers differ normally."""
         return self.num_clusters < FEWEST_CLUSTERS
-
-    @property
-    def is_too_narrow(self) -> bool:
-        """The same."""
-        return self.too_few
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for a JSON file; null where there is no interval."""

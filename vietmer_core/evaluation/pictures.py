@@ -82,8 +82,8 @@ def risk_coverage_figure(
     if abstain is not None and abstain["coverage"] is not None and abstain["risk"] is not None:
         label = f"threshold {abstain['threshold']:.3f}"
         axes.plot(abstain["coverage"], abstain["risk"], "o", color="#cc6677", label=label)
-        axes.legend(loc="upper left", frameon=False, fontsize=9)
+        axes.legend(loc="lower right", frameon=False, fontsize=9)
     axes.set(xlim=(0, 1), ylim=(0, max(1.1 * max(risk), 0.05)), xlabel="coverage: share answered")
-    axes.set_ylabel("risk: share of the answers that is wrong")
+    axes.set_ylabel("risk: share of answers wrong")
     axes.set_title(f"{title}\nAURC {curve.aurc:.3f}", fontsize=10)
     return figure

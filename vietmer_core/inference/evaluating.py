@@ -1,7 +1,8 @@
 """Evaluating a trained run on one of its splits: predictions, scores, intervals, files."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import attrs
 
@@ -21,6 +22,8 @@ from vietmer_core.features.filling import open_feature_cache, with_cache
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.records import CacheRecord
 from vietmer_core.training.experiment import split_loader
+
+NOT_AUDITED: Final[Mapping[str, Any]] = MappingProxyType({"verdict": "not audited", "leaks": [], "cues": []})
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -61,19 +64,22 @@ class Evaluation:
         return self.outcomes.num_unknown_speakers
 
 
-def not_audited(run: TrainedRun, *, reason: str = "") -> dict[str, Any]:  # noqa: ARG001  # as `audit_of_run`
-    """What is said of splits that nobody searched for leaks."""
-    return {"verdict": "not audited", "leaks": [], "cues": [], **({"reason": reason} if reason else {})}
+def audit_of_run(run: TrainedRun, *, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    """Whether a run's splits leak: `verdict`, `leaks` and `cues`, kept beside the runs once found.
 
+    Where that cannot be told, for example since the training data is gone, the verdict is `not audited`, with `reason`.
 
-def audit_of_run(run: TrainedRun) -> dict[str, Any]:
-    """The verdict on a run's splits, kept beside the runs; one that cannot be had has the verdict `not audited`."""
+    Args:
+        run: A trained model.
+        progress: Told how many segments of how many are decoded.
+    """
     from vietmer_core.audit.verdicts import verdict_of_run
 
     try:
-        return verdict_of_run(run.spec, run.catalogue, runs_root=run.folder.path.parent).as_json()
+        found = verdict_of_run(run.spec, run.catalogue, runs_root=run.folder.path.parent, progress=progress)
     except VietmerError as error:
-        return not_audited(run, reason=str(error))
+        return {**NOT_AUDITED, "reason": str(error)}
+    return found.as_json()
 
 
 def outcomes_of(predictions: Predictions, manifest: Manifest, labels: tuple[str, ...]) -> Outcomes:
@@ -132,7 +138,7 @@ def evaluate_run(
     on_batch: Callable[[int], None] = lambda _: None,
     report: Callable[[CacheRecord], None] = lambda _: None,
     cache: str | None = None,
-    audit: Callable[[TrainedRun], dict[str, Any]] | None = None,
+    audit: Mapping[str, Any] = NOT_AUDITED,
 ) -> Evaluation:
     """Predict and score a split with the best weights of a run; writes predictions and scores into its folder.
 
@@ -142,7 +148,7 @@ def evaluate_run(
         on_batch: Told the number of utterances of each batch done.
         report: Told what is filled into the feature cache.
         cache: Another folder for it, or `none`.
-        audit: `audit_of_run`, which searches the run's splits for leaks; `not_audited` by default.
+        audit: What `audit_of_run` says.
 
     Raises:
         RunError: if the spec of the run names no such split.
@@ -169,7 +175,7 @@ def evaluate_run(
         manifest=manifest,
         outcomes=outcomes,
         protocol=fields.protocol,
-        audit=(audit or not_audited)(run),
+        audit=dict(audit),
     )
     _write(run, evaluation)
     return evaluation

@@ -157,4 +157,4 @@ def test_durations_make_spans() -> None:
 def test_the_protocol_is_read_from_the_rows() -> None:
     assert fields_of([{"split_protocol": "speaker-disjoint, seed 0"}] * 4).protocol == "speaker-disjoint, seed 0"
     mixed = [{"split_protocol": "random"}, {}, {"split_protocol": "random"}]
-    assert fields_of(mixed).protocol == "not stated / random"
+    assert fields_of(mixed).protocol == "mixed: random (2 rows); not stated (1 row)"
