@@ -12,6 +12,8 @@ import typer
 from vietmer_core.cli import (
     cache,
     calibrate,
+    compare,
+    crosscorpus,
     data,
     data_split,
     demo,
@@ -41,6 +43,8 @@ commands.command("demo")(demo.demo)
 commands.command("train")(train.train)
 commands.command("evaluate")(evaluate.evaluate)
 commands.command("calibrate")(calibrate.calibrate)
+commands.command("compare", epilog=compare.COMPARE_EXIT_CODES)(compare.compare)
+commands.command("crosscorpus", epilog=crosscorpus.CROSSCORPUS_EXIT_CODES)(crosscorpus.crosscorpus)
 commands.command("predict")(predict.predict)
 commands.command("reliance")(reliance.reliance)
 commands.command("errors")(errors.errors)

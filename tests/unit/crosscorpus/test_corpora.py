@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from vietmer_core.crosscorpus.corpora import read_corpora
+from vietmer_core.crosscorpus.specs import labels_to_train
+from vietmer_core.errors import AssemblyError, DataError
+from vietmer_core.label_maps.named import LabelMapError, NamedLabelMap
+
+SPACE = ("angry", "fear", "sad")
+MAP = NamedLabelMap(
+    name="three",
+    version=1,
+    labels=SPACE,
+    corpora={"first": {"mad": "angry", "down": "sad", "calm": None}, "second": {"anger": "angry", "fear": "fear"}},
+)
+
+
+def write_split(folder: Path, split: str, labels: list[str]) -> None:
+    rows = [
+        {
+            "utterance_id": f"{split}{index}",
+            "speaker_id": "lan",
+            "wav_path": None,
+            "start": None,
+            "end": None,
+            "transcript": "tôi vui",
+            "emotion": label,
+        }
+        for index, label in enumerate(labels)
+    ]
+    folder.mkdir(exist_ok=True)
+    (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_a_corpus_is_known_by_its_name_or_by_the_one_given(tmp_path: Path) -> None:
+    corpora = read_corpora([f"first={tmp_path}", f"calls:second={tmp_path}"], label_map=MAP)
+    assert [(corpus.name, corpus.mapped_as) for corpus in corpora] == [("first", "first"), ("calls", "second")]
+    assert corpora[0].map_to(("sad",)) == {"mad": None, "down": "sad", "calm": None}
+
+
+def test_the_labels_of_a_split_are_those_of_the_space_in_its_order(tmp_path: Path) -> None:
+    write_split(tmp_path, "train", ["down", "mad", "calm"])
+    corpus, _ = read_corpora([f"first={tmp_path}", f"second={tmp_path}"], label_map=MAP)
+    assert corpus.present("train", space=SPACE, label_field="emotion") == ("angry", "sad")
+    assert labels_to_train(corpus, space=SPACE, label_field="emotion") == ("angry", "sad")
+    write_split(tmp_path, "train", ["down", "calm"])
+    with pytest.raises(DataError, match="only sad occurs, and a model needs two"):
+        labels_to_train(corpus, space=SPACE, label_field="emotion")
+    with pytest.raises(DataError, match="there is no such manifest"):
+        corpus.manifest("test")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "sentence"),
+    [
+        (["first"], AssemblyError, "must be given as NAME=FOLDER"),
+        (["a b=x"], AssemblyError, "must be given as NAME=FOLDER"),
+        (["first=."], AssemblyError, "at least two corpora"),
+        (["first=.", "first=."], AssemblyError, "two corpora are named `first`"),
+        (["first=.", "second=nowhere"], AssemblyError, "nowhere is no folder"),
+        (["first=.", "secnd=."], LabelMapError, "has no corpus `secnd`"),
+    ],
+)
+def test_mistakes_are_one_sentence(given: list[str], error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        read_corpora(given, label_map=MAP)

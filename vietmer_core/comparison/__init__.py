@@ -1,0 +1,1 @@
+"""Comparing trained models over the same utterances: paired tests, intervals of differences, effect sizes."""

@@ -1,0 +1,1 @@
+"""Training on each corpus and testing on each, through a label map."""
