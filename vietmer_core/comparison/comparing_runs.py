@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -12,8 +12,11 @@ from vietmer_core.comparison.grouping import systems_of
 from vietmer_core.comparison.tested_runs import TestedRun, read_tested_run
 from vietmer_core.comparison.wording import conclusion, notes_of
 from vietmer_core.errors import RunError
+from vietmer_core.training.resuming import differences
 
-TOO_GOOD = "This split chose the checkpoints, so its scores are too good; compare on the test split."
+MOST_NAMED: Final = 4
+"""Fields named in a note."""
+TOO_GOOD: Final = "This split chose the checkpoints, so its scores are too good; compare on the test split."
 
 
 @attrs.frozen(kw_only=True)
@@ -80,7 +83,7 @@ def compare_runs(
         protocols={name: _protocol(group) for name, group in members.items()},
         audits={name: _audit(group) for name, group in members.items()},
         conclusions=tuple(conclusion(pair, comparison) for pair in comparison.pairs),
-        notes=(*notes, *_fingerprint_notes(members), *notes_of(comparison)),
+        notes=(*notes, *_fingerprint_notes(members), *_notes_on_names(members), *notes_of(comparison)),
     )
 
 
@@ -108,6 +111,20 @@ def _audit(runs: Sequence[TestedRun]) -> str:
     """The worst verdict of a system's runs."""
     verdicts = {run.audit or "not audited" for run in runs}
     return next(verdict for verdict in ("leak", "not audited", "clean", *verdicts) if verdict in verdicts)
+
+
+def _notes_on_names(members: Mapping[str, Sequence[TestedRun]]) -> Iterator[str]:
+    """Why runs of one name are several systems: the fields of their specs, or the data, in which they differ."""
+    for (one, mine), (other, theirs) in combinations(members.items(), 2):
+        if mine[0].name != theirs[0].name:
+            continue
+        changes = list(differences(mine[0].settings, theirs[0].settings))
+        told = [f"`{field}`" for field in changes[:MOST_NAMED]]
+        told += [f"{len(changes) - MOST_NAMED} more fields"] if len(changes) > MOST_NAMED else []
+        if not changes and mine[0].trained_on != theirs[0].trained_on:
+            told = ["the data that they were trained on"]
+        if told:
+            yield f"`{one}` and `{other}` are two systems, since they differ in {', '.join(told)}."
 
 
 def _fingerprint_notes(members: Mapping[str, Sequence[TestedRun]]) -> Iterator[str]:

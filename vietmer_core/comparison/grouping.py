@@ -8,7 +8,7 @@ import numpy as np
 
 from vietmer_core.comparison.folds import folds_of
 from vietmer_core.comparison.systems import System
-from vietmer_core.comparison.tested_runs import TestedRun
+from vietmer_core.comparison.tested_runs import TestedRun, digest
 from vietmer_core.errors import RunError
 
 
@@ -32,7 +32,7 @@ def systems_of(runs: Sequence[TestedRun], *, grouped: bool = True) -> list[Syste
     for run in runs:
         folds = folds_of(run.protocol)
         data = ("one", run.trained_on, run.data) if folds is None else ("folds", folds.name)
-        groups.setdefault((run.system, *run.labels, *data), []).append(run)
+        groups.setdefault((digest(run.settings), *run.labels, *data), []).append(run)
     names = _names(list(groups.values()))
     return [_system(members, name=name) for members, name in zip(groups.values(), names, strict=True)]
 

@@ -34,7 +34,7 @@ class TestedRun:
         name: Of the spec.
         seed: Of the spec.
         labels: The label space.
-        system: A digest of the spec without its data, its seed and what changes no result.
+        settings: The spec without its data, its seed and what changes no result: equal in runs of one system.
         trained_on: A digest of the training and validation data.
         data: The fingerprint of the split.
         hashes_audio: Whether that fingerprint is of the bytes of the audio.
@@ -52,7 +52,7 @@ class TestedRun:
     name: str
     seed: int
     labels: tuple[str, ...]
-    system: str
+    settings: Mapping[str, Any]
     trained_on: str
     data: str
     hashes_audio: bool
@@ -95,8 +95,8 @@ def read_tested_run(path: Path, *, split: str) -> TestedRun:
         name=str(spec["name"]),
         seed=int(spec["seed"]),
         labels=labels,
-        system=_system_digest(spec, folder),
-        trained_on=_digest({name: folder.read_json("provenance.json").get("data", {}).get(name) for name in FITTED}),
+        settings=_settings(spec, folder),
+        trained_on=digest({name: folder.read_json("provenance.json").get("data", {}).get(name) for name in FITTED}),
         data=str(scores["data"]),
         hashes_audio=spec["data"]["fingerprint"] == "content",
         protocol=scores.get("protocol"),
@@ -152,7 +152,7 @@ def _require_same(scores: Mapping[str, Any], found: Mapping[str, Any], *, folder
         )
 
 
-def _system_digest(spec: Mapping[str, Any], folder: RunFolder) -> str:
+def _settings(spec: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
     """What runs of one system have in common: the spec without data, seed and what changes no result.
 
     Of runs that begin from others (`initialise`), the others' names without their time stand for them, since each seed
@@ -162,8 +162,9 @@ def _system_digest(spec: Mapping[str, Any], folder: RunFolder) -> str:
     data = {name: value for name, value in spec["data"].items() if name in ("channel", "faults")}
     sources = folder.read_json("provenance.json").get("initialise") or {}
     initial = {part: _STAMP.sub("", str(record.get("run"))) for part, record in sources.items()}
-    return _digest({**kept, "data": data, "initialise": initial})
+    return {**kept, "data": data, "initialise": initial}
 
 
-def _digest(value: object) -> str:
+def digest(value: object) -> str:
+    """The same for equal plain values."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

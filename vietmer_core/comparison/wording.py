@@ -95,7 +95,7 @@ def notes_of(comparison: Comparison) -> Iterator[str]:
     if comparison.num_speakers == 1:
         yield "One speaker says nothing of others: there is no interval, and no test by speaker."
     elif comparison.num_speakers < FEW_CLUSTERS:
-        yield f"{speakers(comparison.num_speakers)}: an interval is the value ± t · standard error, and wide."
+        yield f"{speakers(comparison.num_speakers)} are few: intervals rest on Student's t, and are wide."
     yield (
         "McNemar's test takes utterances for independent, which those of one speaker are not; no conclusion rests on "
         "it."

@@ -59,7 +59,14 @@ def test_each_seed_may_begin_from_a_run_of_its_own(make_run: MakeRun) -> None:
 
 def test_runs_on_other_training_data_are_other_systems(make_run: MakeRun) -> None:
     more = make_run("more", seed=1, provenance={"data": {"train": "more", "valid": "v"}})
-    assert [system.name for system in compare_runs([make_run("less"), more]).comparison.systems] == ["less", "more"]
+    found = compare_runs([make_run("less"), more])
+    assert [system.name for system in found.comparison.systems] == ["less", "more"]
+    assert "`less` and `more` are two systems, since they differ in the data that they were trained on." in found.notes
+
+
+def test_runs_of_one_name_say_in_which_fields_they_differ(make_run: MakeRun) -> None:
+    found = compare_runs([make_run("one", spec=FUSED), make_run("two", spec={"fusion": {"kind": "late"}}, seed=1)])
+    assert "`one` and `two` are two systems, since they differ in `fusion.kind`." in found.notes
 
 
 def test_the_same_seed_twice_is_refused_unless_each_run_stands_alone(make_run: MakeRun) -> None:
