@@ -6,6 +6,7 @@ when it is called, not before. Reading specs and listing plugins need only this 
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final, get_args
 
 import attrs
@@ -25,10 +26,11 @@ class Role(StrEnum):
     LOSS = "loss"
     SAMPLER = "sampler"
     CORPUS = "corpus"
+    IMPORTER = "importer"
     TRACKER = "tracker"
-
-
     EXECUTOR = "executor"
+
+
 class Modality(StrEnum):
     """A channel through which an utterance is known."""
 
@@ -64,7 +66,9 @@ class Component:
         build_frontend: Encoders only: makes the frontend that turns one utterance into one sequence.
         weights_licence: Licence of the default pretrained weights (SPDX), or None where there are none.
         weights_licences: Licences of other known checkpoints (SPDX), by id on the hub.
-        data_licence: Corpora only: licence of the data (SPDX).
+        data_licence: Corpora and importers only: licence of the data (SPDX).
+        write_sample: Importers only: writes a small source into an empty folder, in the layout in which the corpus was
+            published, with content that is made up; the conformance checks read it.
         modalities: Fusions only: the modalities that it reads; an encoder of another modality is not built.
         tiny: Parameters that make the part small enough for tests.
         excuses: Conformance checks that the part is known to fail, by check name, with the reason.
@@ -79,6 +83,7 @@ class Component:
     weights_licence: str | None = None
     weights_licences: Mapping[str, str] = attrs.field(factory=dict)
     data_licence: str | None = None
+    write_sample: Callable[[Path], None] | None = None
     modalities: frozenset[Modality] = BOTH_MODALITIES
     tiny: Mapping[str, Any] = attrs.field(factory=dict)
     excuses: Mapping[str, str] = attrs.field(factory=dict)

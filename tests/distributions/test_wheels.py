@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from configparser import ConfigParser
 from email.parser import HeaderParser
 from pathlib import Path
@@ -117,11 +118,22 @@ def test_the_wheels_alone_offer_every_component(built: Any, unpacked: Path) -> N
     assert found["broken"] == []
     expected = ["head: mlp", "loss: cross_entropy", "pooler: attn", "pooler: mean"]
     for distribution in built[1:]:
-        for name in _entry_points(distribution.read("entry_points.txt")):
-            role, _, kind = name.partition("-")
-            expected.append(f"{role}: {kind.replace('-', '_')}")
+        expected += [f"{part['role']}: {part['kind']}" for part in _provided(distribution)]
     assert set(expected) <= set(found["offered"])
     assert len(found["offered"]) == len(set(found["offered"]))
+
+
+def test_a_distribution_is_named_for_its_one_kind_or_has_a_name_of_its_own(built: Any) -> None:
+    for distribution in built[1:]:
+        names = [f"vietmer-{part['role']}-{part['kind'].replace('_', '-')}" for part in _provided(distribution)]
+        assert names == [distribution.project["name"]] or (len(names) > 1 and distribution.project["name"] not in names)
+
+
+def _provided(distribution: Any) -> list[dict[str, str]]:
+    """What a distribution declares to provide."""
+    document = tomllib.loads((distribution.folder / "pyproject.toml").read_text(encoding="utf-8"))
+    provided: list[dict[str, str]] = document["tool"]["vietmer"]["provides"]
+    return provided
 
 
 def test_the_command_of_the_core_is_declared(built: Any) -> None:

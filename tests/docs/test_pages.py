@@ -129,7 +129,9 @@ def test_every_plugin_says_how_it_is_installed_and_named_in_a_spec() -> None:
         readme = (ROOT / "plugins" / name / "README.md").read_text(encoding="utf-8")
         assert name in readme
         assert kind in readme
-        if role != Role.CORPUS.value:
+        if role == Role.IMPORTER.value:
+            assert f"vietmer data import {kind} " in readme, f"{name}: its README shows no import of `{kind}`"
+        elif role != Role.CORPUS.value:
             field = next((field for field, listed in LISTED_FIELDS.items() if listed == role), role)
             assert re.search(rf"{field}: ({{kind: )?{kind}\b", readme), f"{name}: its README shows no line of a spec"
 

@@ -15,6 +15,8 @@ from vietmer_core.cli import (
     compare,
     crosscorpus,
     data,
+    data_export,
+    data_import,
     data_split,
     demo,
     doctor,
@@ -52,6 +54,8 @@ commands.command("reproduce")(reproduce.reproduce)
 commands.command("replay")(replay.replay)
 commands.add_typer(runs.commands, name="runs")
 data.commands.command("split", epilog=data_split.EXIT_CODES)(data_split.split)
+data.commands.command("import", epilog=data_import.EXIT_CODES)(data_import.import_corpus)
+data.commands.command("export", epilog=data_export.EXIT_CODES)(data_export.export)
 commands.add_typer(data.commands, name="data")
 commands.add_typer(cache.commands, name="cache")
 commands.command("plugins")(plugins.show_plugins)

@@ -14,6 +14,7 @@ from vietmer_core.testing import (
     executor_checks,
     frontend_checks,
     gradient_checks,
+    importer_checks,
     loss_checks,
     param_checks,
     run_time_checks,
@@ -32,8 +33,9 @@ MODULES: Final = SEQUENCES | {Role.HEAD, Role.LOSS}
 IN_A_MODEL: Final = SEQUENCES | {Role.HEAD}
 FLOAT_INPUTS: Final = MODULES - {Role.TEXT}
 TRACKERS: Final = frozenset({Role.TRACKER})
-EVERY_ROLE: Final = frozenset(Role)
+IMPORTERS: Final = frozenset({Role.IMPORTER})
 EXECUTORS: Final = frozenset({Role.EXECUTOR})
+EVERY_ROLE: Final = frozenset(Role)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -90,16 +92,19 @@ CHECKS: Final[dict[str, Check]] = {
     **_named(frozenset({Role.SAMPLER}), sampler_checks.sampler_every_process, shard_checks.sampler_shards),
     **_named(frozenset({Role.SAMPLER}), shard_checks.sampler_continues, shard_checks.sampler_limits),
     **_named(frozenset({Role.CORPUS}), corpus_checks.corpus_manifest, corpus_checks.corpus_audio),
-    **_named(frozenset({Role.CORPUS}), corpus_checks.corpus_licence),
+    **_named(frozenset({Role.CORPUS, Role.IMPORTER}), corpus_checks.corpus_licence),
+    **_named(IMPORTERS, importer_checks.importer_rows, importer_checks.importer_manifest),
+    **_named(IMPORTERS, importer_checks.importer_deterministic, importer_checks.importer_source),
+    **_named(IMPORTERS, importer_checks.importer_refusals),
     **_named(TRACKERS, tracker_checks.tracker_light, tracker_checks.tracker_hooks, tracker_checks.tracker_records),
     **_named(TRACKERS, tracker_checks.tracker_offline, tracker_checks.tracker_folder),
     **_named(TRACKERS, tracker_checks.tracker_weights, tracker_checks.tracker_continues),
+    **_named(EXECUTORS, executor_checks.executor_ends, executor_checks.executor_threads),
+    **_named(EXECUTORS, executor_checks.executor_survives, executor_checks.executor_stops),
 }
 """The checks in the order in which they are run."""
 
 
 def check_names(role: Role) -> list[str]:
-    **_named(EXECUTORS, executor_checks.executor_ends, executor_checks.executor_threads),
-    **_named(EXECUTORS, executor_checks.executor_survives, executor_checks.executor_stops),
     """The checks that hold for a role."""
     return [name for name, check in CHECKS.items() if role in check.roles]

@@ -1,0 +1,1 @@
+"""Importers of corpora of emotional speech and text, each in the layout in which it was published."""
