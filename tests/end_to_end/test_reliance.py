@@ -21,7 +21,7 @@ from vietmer_core.inference.evaluating import evaluate_run
 from vietmer_core.inference.prediction import predict_manifest
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.reliance.changes import Removed, Split
-from vietmer_core.reliance.conditions import Levels, conditions_of
+from vietmer_core.reliance.conditions import Condition, Levels, conditions_of
 from vietmer_core.reliance.measuring import Plan, measure_reliance
 from vietmer_core.reliance.running import ChangedRuns
 from vietmer_core.spec_loading import load_spec
@@ -142,6 +142,28 @@ def test_what_is_not_asked_again_stays_and_other_settings_begin_anew(workplace: 
     fresh = measure_reliance(run, "test", Plan(groups=("removed",), seed=2))
     assert {entry["group"] for entry in fresh["conditions"]} == {"removed"}
     assert fresh["shares"] is None
+
+
+def test_what_is_measured_again_takes_its_place_one_by_one(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a call that is stopped loses nothing of an earlier one; other levels are dropped when all is done."""
+    run = trained(workplace / "spec.yaml")
+    wide = Plan(groups=("noise",), levels=Levels(snr_db=(20.0, 10.0)))
+    measure_reliance(run, "test", wide)
+    whole = ChangedRuns.compare
+
+    def stopping(self: ChangedRuns, condition: Condition, *, draws: int) -> Any:
+        if condition.name == "noise-0":
+            raise KeyboardInterrupt
+        return whole(self, condition, draws=draws)
+
+    monkeypatch.setattr(ChangedRuns, "compare", stopping)
+    narrow = Plan(groups=("noise",), levels=Levels(snr_db=(5.0, 0.0)))
+    with pytest.raises(KeyboardInterrupt):
+        measure_reliance(run, "test", narrow)
+    kept = by_name(run.folder.read_json("evaluation/test/reliance.json"))
+    assert list(kept) == ["noise-20", "noise-10", "noise-5"]
+    monkeypatch.setattr(ChangedRuns, "compare", whole)
+    assert list(by_name(measure_reliance(run, "test", narrow))) == ["noise-5", "noise-0"]
 
 
 def test_a_model_of_one_modality_owes_the_other_exactly_nothing(write_spec: Callable[..., Path]) -> None:

@@ -145,7 +145,8 @@ class Swapped:
         )
         changed = _given(split, text=text, audio=audio)
         compared = both & (donors != split.own)
-        same = [self._content(split, row) == self._content(split, int(donors[row])) for row in np.flatnonzero(compared)]
+        rows = np.flatnonzero(compared).tolist()
+        same = [self._content(split, row) == self._content(split, int(donors[row])) for row in rows]
         return attrs.evolve(changed, compared=compared, measured={"same": float(np.mean(same)) if same else 0.0})
 
     def _content(self, split: Split, position: int) -> object:

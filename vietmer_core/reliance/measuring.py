@@ -4,7 +4,7 @@ Both stand in `RUN/evaluation/SPLIT`: `reliance.json`, written anew after each c
 is kept, and `shares.jsonl`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import attrs
@@ -101,6 +101,7 @@ def measure_reliance(
     for condition in conditions:
         _put(document, condition, runs, draws=plan.draws)
         run.folder.write_json(reliance_file(split), document)
+    _drop_earlier(document, measured={condition.name for condition in conditions}, groups=wanted)
     if SHARES in plan.groups:
         _measure_shares(document, run, runs)
     run.folder.write_json(reliance_file(split), document)
@@ -146,14 +147,19 @@ def _open(
 
 
 def _take_over(document: dict[str, Any], folder: RunFolder, *, groups: Sequence[str]) -> None:
-    """Keep the conditions of an earlier file that are not measured again."""
+    """Keep what an earlier file holds; what is measured again takes its place one by one."""
     earlier = folder.read_json(reliance_file(document["split"]))
     if any(earlier.get(name) != document[name] for name in SAME):
         return
-    kept = [condition for condition in earlier.get("conditions", []) if condition["group"] not in groups]
-    document["conditions"], document["shares"] = kept, earlier.get("shares")
+    document["conditions"], document["shares"] = earlier.get("conditions", []), earlier.get("shares")
     told = {entry["group"] for entry in document["left_out"]} | set(groups)
     document["left_out"].extend(entry for entry in earlier.get("left_out", []) if entry["group"] not in told)
+
+
+def _drop_earlier(document: dict[str, Any], *, measured: Collection[str], groups: Sequence[str]) -> None:
+    """Leave out what an earlier call measured of these groups at other levels."""
+    kept = [entry for entry in document["conditions"] if entry["name"] in measured or entry["group"] not in groups]
+    document["conditions"] = kept
 
 
 def _put(document: dict[str, Any], condition: Condition, runs: ChangedRuns, *, draws: int) -> None:
@@ -164,7 +170,8 @@ def _put(document: dict[str, Any], condition: Condition, runs: ChangedRuns, *, d
         reason += " and another to exchange with." if condition.group == "shuffled" else "."
         document["left_out"].append({"group": condition.group, "reason": reason})
         return
-    document["conditions"].append(_entry(condition, compared, made))
+    others = [entry for entry in document["conditions"] if entry["name"] != condition.name]
+    document["conditions"] = [*others, _entry(condition, compared, made)]
     document["conditions"].sort(key=lambda entry: GROUPS.index(entry["group"]))
 
 

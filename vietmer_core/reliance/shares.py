@@ -93,7 +93,8 @@ class Shares:
         """`(utterances,)`: its part of the absolute Shapley values, from 0 to 1; NaN where both are 0."""
         own, other = np.abs(self.shapley(modality)), np.abs(self.shapley(_other(modality)))
         total = own + other
-        return np.divide(own, total, out=np.full(len(total), np.nan), where=total > 0)
+        found: NDArray[np.float64] = np.divide(own, total, out=np.full(len(total), np.nan), where=total > 0)
+        return found
 
 
 def _other(modality: Modality) -> Modality:
