@@ -78,12 +78,13 @@ def _evaluate_missing(runs: list[Path], *, split: str, device: str | None) -> No
     from rich.console import Console
 
     from vietmer_core.cli.progress import utterance_bar
-    from vietmer_core.inference.evaluating import evaluate_run
+    from vietmer_core.inference.evaluating import audit_of_run, evaluate_run
     from vietmer_core.inference.trained_run import TrainedRun
 
     for path in missing:
+        run = TrainedRun.load(path, device=device)
         with utterance_bar(Console(stderr=True), f"{path.name}: {split} split") as bar:
-            evaluate_run(TrainedRun.load(path, device=device), split, on_batch=bar.advance)
+            evaluate_run(run, split, on_batch=bar.advance, audit=audit_of_run(run))
 
 
 def _write(found: "RunComparison", *, csv: Path | None, markdown: Path | None, latex: Path | None) -> list[Path]:
@@ -105,7 +106,9 @@ def _write(found: "RunComparison", *, csv: Path | None, markdown: Path | None, l
 
 def show_comparison(console: "Console", found: "RunComparison") -> None:
     """Print what was compared, both tables, the conclusions and the notes."""
-    from vietmer_core.comparison.showing import pairs_table, systems_table
+    import attrs
+
+    from vietmer_core.comparison.showing import DECIDING, EFFECTS, pairs_table, systems_table
     from vietmer_core.comparison.wording import speakers
 
     comparison = found.comparison
@@ -114,7 +117,10 @@ def show_comparison(console: "Console", found: "RunComparison") -> None:
     for name, facts in (("split protocol", found.protocols), ("audit of leaks", found.audits)):
         console.print(f"{name}: {_stated(facts)}", markup=False, soft_wrap=True)
     print_table(console, systems_table(comparison))
-    print_table(console, pairs_table(comparison))
+    pairs = pairs_table(comparison)  # in two, so that they fit into a terminal
+    print_table(console, pairs.without(EFFECTS))
+    effects = pairs.without(DECIDING)
+    print_table(console, attrs.evolve(effects, title="other tests and effect sizes"))
     for sentence in found.conclusions:
         console.print(sentence, markup=False, soft_wrap=True)
     for note in found.notes:

@@ -162,4 +162,4 @@ def _show(console: "Console", entries: "Sequence[Entry]", *, names: list[str], l
         console.print(f"split protocol of {name}: {protocol}", markup=False, soft_wrap=True)
     for metric in METRICS:
         print_table(console, matrix_table(entries, names=names, metric=metric))
-    print_table(console, entries_table(entries))
+    print_table(console, entries_table(entries).without(METRICS))

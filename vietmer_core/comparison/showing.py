@@ -11,6 +11,11 @@ from vietmer_core.comparison.wording import MINUS, p_text, signed, span
 SHOWN: Final = ("balanced_accuracy", "accuracy")
 """Metrics that stand beside the one tested."""
 
+DECIDING: Final = ("difference", "interval", "p", "p (Holm)")
+"""Columns of a pair that its conclusion rests on."""
+EFFECTS: Final = ("speakers d", "McNemar p", "g", "p over folds")
+"""Its other columns; the last only where there are folds."""
+
 
 def systems_table(comparison: Comparison) -> TextTable:
     """Each system with its mean over seeds and its interval."""
@@ -40,10 +45,10 @@ def _trained(system: SystemScores) -> str:
 def pairs_table(comparison: Comparison) -> TextTable:
     """Each pair with its difference, tests and effect sizes."""
     over_folds = any(pair.resampled is not None for pair in comparison.pairs)
-    columns = ("first", "second", "difference", "interval", "p", "p (Holm)", "speakers d", "McNemar p", "g")
+    columns = ("first", "second", *DECIDING, *EFFECTS[:-1])
     return TextTable(
         title=f"differences in {comparison.metric}, first minus second",
-        columns=(*columns, *(("p over folds",) if over_folds else ())),
+        columns=(*columns, *(EFFECTS[-1:] if over_folds else ())),
         rows=tuple(_pair_row(pair, over_folds=over_folds) for pair in comparison.pairs),
         num_left=2,
     )

@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, Self
 
 import attrs
 
@@ -46,6 +46,13 @@ class TextTable:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"a row must have {len(self.columns)} cells, but has {len(row)} instead.")
+
+    def without(self, columns: Collection[str]) -> Self:
+        """The same table without some columns."""
+        kept = [index for index, column in enumerate(self.columns) if column not in columns]
+        rows = tuple(tuple(row[index] for index in kept) for row in self.rows)
+        num_left = sum(index < self.num_left for index in kept)
+        return attrs.evolve(self, columns=tuple(self.columns[index] for index in kept), rows=rows, num_left=num_left)
 
 
 def as_markdown(table: TextTable) -> str:

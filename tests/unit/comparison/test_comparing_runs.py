@@ -13,6 +13,8 @@ from vietmer_core.cli.main import commands
 from vietmer_core.comparison.comparing_runs import compare_runs
 from vietmer_core.comparison.folds import folds_of
 from vietmer_core.errors import RunError
+from vietmer_core.splitting import wording
+from vietmer_core.splitting.settings import SplitSettings
 
 MakeRun = Callable[..., Path]
 FUSED: dict[str, Any] = {"fusion": {"kind": "xattn"}}
@@ -118,6 +120,19 @@ def test_folds_are_known_by_their_protocol(protocol: str, count: int | None) -> 
     found = folds_of(protocol)
     assert found is not None
     assert (found.name, found.count) == (protocol, count)
+
+
+def test_the_protocols_of_data_split_are_known() -> None:
+    for settings, count in (
+        (SplitSettings(protocol="kfold", num_folds=7), 7),
+        (SplitSettings(protocol="loso"), None),
+        (SplitSettings(protocol="loco"), None),
+        (SplitSettings(protocol="leave-one-out", by="session"), None),
+    ):
+        found = folds_of(f"{wording._folds(settings)}, speaker-disjoint, seed 0")
+        assert found is not None
+        assert found.count == count
+    assert folds_of(wording._folds(SplitSettings()) or "speaker-disjoint") is None
 
 
 @pytest.mark.parametrize("protocol", [None, "speaker-disjoint, seed 0", "twofolds", "12 foldss", "x 2 folds, y"])

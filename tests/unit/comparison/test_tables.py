@@ -30,6 +30,12 @@ def test_unescaped_text_would_be_caught() -> None:
     assert latex_text("a_b") == r"a\_b"
 
 
+def test_columns_can_be_left_out() -> None:
+    table = TextTable(title="t", columns=("a", "b", "c"), rows=(("1", "2", "3"),), num_left=2)
+    assert table.without({"b"}) == TextTable(title="t", columns=("a", "c"), rows=(("1", "3"),), num_left=1)
+    assert table.without(()) == table
+
+
 def test_rows_of_another_width_are_refused() -> None:
     with pytest.raises(ValueError, match="must have 2 cells, but has 1"):
         TextTable(title="t", columns=("a", "b"), rows=(("1",),))
