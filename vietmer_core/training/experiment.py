@@ -29,6 +29,7 @@ from vietmer_core.records import CacheRecord
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.training.augmenting import longest_sizes, refuse_kept_audio, training_augmentation
 from vietmer_core.training.devices import with_threads
+from vietmer_core.training.half_precision import check_convolutions
 from vietmer_core.training.initial import initial_state, put_initial
 from vietmer_core.training.processes import Processes
 from vietmer_core.training.sharding import check_equal_passes
@@ -178,6 +179,7 @@ def prepare(
     )
     loss = build_loss(spec, catalogue, class_counts(train, spec))
     model = build_model(spec, catalogue).to(device)
+    check_convolutions(model, precision=spec.training.precision, device=device)
     spec = pinned(spec, model)
     initial = initial_state(model, spec, catalogue) if initial is None else initial
     put_initial(model, initial)
