@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 CORE_MODULES = (
+    "vietmer_core.audit.verdicts",
     "vietmer_core.augment.factory",
     "vietmer_core.augment.fingerprint",
     "vietmer_core.builtin",

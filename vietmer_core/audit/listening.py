@@ -1,6 +1,6 @@
 """Decoding every segment once: its digest, its fingerprint and its measures. Torch-free.
 
-Memory: 250 bytes a second of speech for the fingerprint, 80 bytes a row, and the samples of one segment at a time.
+Memory: 290 bytes a second of audio for the fingerprint, 80 bytes a row, and the samples of one segment at a time.
 """
 
 import hashlib

@@ -5,6 +5,7 @@ massive datasets", section 3.4): 8 bands of 4 hashes find a pair of similarity .
 sentence is compared with the next few only, so the work stays below quadratic.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,9 @@ MIN_WORDS: Final = 6
 MIN_RESEMBLANCE: Final = 0.8
 HASHES_OF_BAND: Final = 4
 NEIGHBOURS: Final = 8
+MIN_AGREEING: Final = 0.5
+"""Share of equal hashes below which a pair is not read; one of similarity .8 has less with a probability of 1e-4."""
+CACHED_SENTENCES: Final = 2**14
 
 RULE: Final = (
     f"sentences of {MIN_WORDS} words or more whose letter trigrams have a Jaccard similarity of {MIN_RESEMBLANCE:g} or "
@@ -43,13 +47,15 @@ def near_sentences(rows: AuditRows) -> list[tuple[int, int, float]]:
         for shift in range(1, NEIGHBOURS + 1):
             same = np.flatnonzero((ordered[shift:] == ordered[:-shift]).all(axis=1))
             pairs = np.sort(np.stack([members[order[same]], members[order[same + shift]]], axis=1), axis=1)
-            candidates.update(map(tuple, pairs.tolist()))
+            agreeing = (rows.signatures[pairs[:, 0]] == rows.signatures[pairs[:, 1]]).mean(axis=1)  # (pairs,)
+            candidates.update(map(tuple, pairs[agreeing >= MIN_AGREEING].tolist()))
+
+    @lru_cache(CACHED_SENTENCES)
+    def text(row: int) -> str:
+        return normalised(rows.read(row).transcript)
+
     return [
         (first, second, found)
         for first, second in sorted(candidates)
-        if (found := _resemblance(rows, first, second)) >= MIN_RESEMBLANCE
+        if (found := resemblance(text(first), text(second))) >= MIN_RESEMBLANCE
     ]
-
-
-def _resemblance(rows: AuditRows, first: int, second: int) -> float:
-    return resemblance(normalised(rows.read(first).transcript), normalised(rows.read(second).transcript))

@@ -10,11 +10,13 @@ from typing import Any, Final, TextIO
 import typer
 
 from vietmer_core.cli import (
+    ablate,
     cache,
     calibrate,
     compare,
     crosscorpus,
     data,
+    data_audit,
     data_export,
     data_import,
     data_split,
@@ -47,12 +49,14 @@ commands.command("evaluate")(evaluate.evaluate)
 commands.command("calibrate")(calibrate.calibrate)
 commands.command("compare", epilog=compare.COMPARE_EXIT_CODES)(compare.compare)
 commands.command("crosscorpus", epilog=crosscorpus.CROSSCORPUS_EXIT_CODES)(crosscorpus.crosscorpus)
+commands.command("ablate", epilog=ablate.EXIT_CODES)(ablate.ablate)
 commands.command("predict")(predict.predict)
 commands.command("reliance")(reliance.reliance)
 commands.command("errors")(errors.errors)
 commands.command("reproduce")(reproduce.reproduce)
 commands.command("replay")(replay.replay)
 commands.add_typer(runs.commands, name="runs")
+data.commands.command("audit", epilog=data_audit.EXIT_CODES)(data_audit.audit)
 data.commands.command("split", epilog=data_split.EXIT_CODES)(data_split.split)
 data.commands.command("import", epilog=data_import.EXIT_CODES)(data_import.import_corpus)
 data.commands.command("export", epilog=data_export.EXIT_CODES)(data_export.export)

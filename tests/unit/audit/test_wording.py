@@ -1,5 +1,6 @@
 import unicodedata
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ sentences = st.lists(st.text(LETTERS, min_size=1, max_size=6), min_size=1, max_s
 def check_typing(normalise: Callable[[str], str]) -> None:
     @settings(phases=[Phase.generate])  # the counter-example need not be the smallest
     @given(sentences, st.sampled_from([" ", "  ", ", ", " … ", " 😡 ", ". "]), st.sampled_from(["NFC", "NFD"]))
-    def holds(text: str, gap: str, form: str) -> None:
+    def holds(text: str, gap: str, form: Literal["NFC", "NFD"]) -> None:
         typed = unicodedata.normalize(form, text.replace(" ", gap).upper() + "!")
         assert normalise(typed) == normalise(text)
 
