@@ -209,3 +209,11 @@ def test_a_name_that_is_none_of_emodb_is_refused(sample: Sample, faults: Faults,
     write(folder / "wav" / f"{name}.wav", tone_bytes())
     (said,) = faults("emodb", folder)
     assert said.startswith(f"emodb/wav/{name}.wav: `{name}` is no name of an EmoDB clip.")
+
+
+@pytest.mark.parametrize(("kind", "other"), [("emodb", "ravdess"), ("ravdess", "emodb")])
+def test_the_folder_of_another_corpus_is_refused_in_one_sentence(
+    sample: Sample, read: Read, kind: str, other: str
+) -> None:
+    with pytest.raises(DataError, match=r"none of the 4 audio files of .* is named as those of the corpus, such as"):
+        read(kind, sample(other))

@@ -13,8 +13,7 @@ from typing import Final, final
 import attrs
 
 from vietmer_core.data.importing import ImportedRow, ImportLog
-from vietmer_core.errors import DataError
-from vietmer_corpora.files import AUDIO_SUFFIXES, files_below, require_folder
+from vietmer_corpora.files import named_audio, require_folder
 
 EMOTIONS: Final[Mapping[str, str]] = {
     "W": "anger",
@@ -65,10 +64,7 @@ class EmodbImporter:
             DataError: where no clip is found.
         """
         require_folder(source, "the one that holds `wav`")
-        files = list(files_below(source, AUDIO_SUFFIXES))
-        if not files:
-            raise DataError(f"`{source}` holds no audio file. It must hold clips such as `wav/03a01Fa.wav`.")
-        for file in files:
+        for file in named_audio(source, _NAME, example="wav/03a01Fa.wav"):
             match = _NAME.fullmatch(file.stem)
             if match is None or match["speaker"] not in SPEAKERS or match["sentence"] not in SENTENCES:
                 remedy = "A name is speaker, sentence, emotion and version, such as `03a01Fa`."

@@ -13,8 +13,7 @@ from typing import Any, Final, final
 import attrs
 
 from vietmer_core.data.importing import ImportedRow, ImportLog
-from vietmer_core.errors import DataError
-from vietmer_corpora.files import AUDIO_SUFFIXES, files_below, require_folder
+from vietmer_corpora.files import named_audio, require_folder
 
 EMOTIONS: Final[Mapping[str, str]] = {
     "01": "neutral",
@@ -51,10 +50,7 @@ class RavdessImporter:
             DataError: where no clip is found.
         """
         require_folder(source, "that of the `Actor_01` … `Actor_24`")
-        files = list(files_below(source, AUDIO_SUFFIXES))
-        if not files:
-            raise DataError(f"`{source}` holds no audio file. It must hold folders such as `Actor_01`.")
-        for file in files:
+        for file in named_audio(source, _NAME, example="Actor_01/03-01-06-01-02-01-12.wav"):
             match = _NAME.fullmatch(file.stem)
             if match is None:
                 remedy = "A name is seven numbers, such as `03-01-06-01-02-01-12`."
