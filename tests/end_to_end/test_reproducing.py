@@ -75,6 +75,16 @@ def test_every_position_is_reproduced_also_where_a_run_was_continued_twice(workp
     assert folder.results() == found.repeated.results()
 
 
+def test_another_number_of_processes_of_a_continuation_is_a_condition(workplace: Path) -> None:
+    folder, _ = start_run(load_spec([workplace / "spec.yaml"]), root=workplace / "runs", stop_at=(1, 1))
+    resume_run(folder.path)
+    record = folder.read_json("provenance.json")
+    record["resumed"][0]["processes"] = 2  # as `torchrun --nproc_per_node 2` would note
+    folder.write_json("provenance.json", record)
+    found = reproduce(folder.path, root=workplace / "again")
+    assert found.conditions == ("`processes` of a continuation 2 → 1",)
+
+
 @pytest.mark.parametrize("what", ["weights", "metrics"])
 def test_the_last_bit_of_a_difference_is_found(workplace: Path, what: str) -> None:
     folder = trained(workplace)

@@ -161,7 +161,10 @@ def _conditions(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
         **_pairs(before, after, names=("python", "processes", "threads")),
         **_pairs(before.get("hardware", {}), after.get("hardware", {}), names=("processor", "gpu", "machine")),
     }
-    return [f"`{name}` {old} → {new}" for name, (old, new) in pairs.items()]
+    here = after.get("processes")
+    others = sorted({entry.get("processes", here) for entry in before.get("resumed", [])} - {here})
+    continued = [f"`processes` of a continuation {number} → {here}" for number in others]
+    return [*(f"`{name}` {old} → {new}" for name, (old, new) in pairs.items()), *continued]
 
 
 def _pairs(
