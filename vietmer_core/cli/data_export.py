@@ -1,9 +1,14 @@
 """`vietmer data export`: manifests become a folder that other tools read."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from vietmer_core.data.croissant import DatasetFacts
+    from vietmer_core.data.exporting import ExportedSplit
 
 EXIT_CODES: Final = (
     "Exit codes: 0 done; 2 the command line cannot be used; 3 a manifest or its audio cannot be used; 5 the folder "
@@ -41,7 +46,7 @@ def export(
     published: Annotated[str | None, typer.Option(help="Date of publication, YYYY-MM-DD; today by default.")] = None,
 ) -> None:
     """Write each segment as an audio file, no sample changed, beside the metadata; or describe that in Croissant."""
-    from vietmer_core.data import croissant
+    from vietmer_core.data.croissant import DatasetFacts
     from vietmer_core.data.exporting import ExportSettings, export_splits
     from vietmer_core.data.manifest import ManifestSource
 
@@ -55,19 +60,25 @@ def export(
     splits = export_splits([ManifestSource(path=path, root=root) for path in manifests], to, settings)
     for split in splits:
         typer.echo(f"{split.metadata}: {len(split.rows):,} rows, {len(split.audio):,} audio files.")
-    if not is_croissant:
-        return
-    facts = croissant.DatasetFacts(
-        name=name or to.resolve().name,
-        published=date,
-        description=description,
-        url=url,
-        creator=creator,
-        licence=licence,
-        citation=citation,
-    )
-    typer.echo(f"{croissant.write_croissant(splits, to, facts)}: Croissant 1.0.")
-    missing = croissant.missing_facts(splits, facts)
+    if is_croissant:
+        facts = DatasetFacts(
+            name=name or to.resolve().name,
+            published=date,
+            description=description,
+            url=url,
+            creator=creator,
+            licence=licence,
+            citation=citation,
+        )
+        _describe(splits, to, facts)
+
+
+def _describe(splits: "Sequence[ExportedSplit]", folder: Path, facts: "DatasetFacts") -> None:
+    """Write the description in Croissant, and say what it lacks."""
+    from vietmer_core.data.croissant import missing_facts, write_croissant
+
+    typer.echo(f"{write_croissant(splits, folder, facts)}: Croissant 1.0.")
+    missing = missing_facts(splits, facts)
     if missing:
         options = ", ".join(f"`--{'licence' if fact == 'license' else fact}`" for fact in missing)
         typer.echo(f"note: Croissant asks for {', '.join(missing)}, which nothing says; give {options}.")

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -92,3 +94,18 @@ def test_every_label_of_the_real_manifests_is_known(folder: str, corpus: str) ->
     assert len(labels) > 4
     for name in label_maps():
         assert labels <= set(label_map(name, corpus)), name
+
+
+def test_maps_imports_and_exports_leave_torch_alone() -> None:
+    names = (
+        "label_maps",
+        "data.import_writing",
+        "data.exporting",
+        "data.croissant",
+        "cli.data_import",
+        "cli.data_export",
+    )
+    source = f"import sys, importlib\n[importlib.import_module(f'vietmer_core.{{name}}') for name in {names!r}]\n"
+    source += "print([name for name in ('torch', 'sklearn', 'matplotlib', 'pyarrow') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
