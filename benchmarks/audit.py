@@ -35,9 +35,9 @@ from pathlib import Path
 from vietmer_core.audit import audit_splits
 from vietmer_core.data.manifest import ManifestSource
 imported = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-begin = time.perf_counter()
+begin = time.process_time()
 audit_splits({"train": [ManifestSource(path=Path(sys.argv[1]))], "test": [ManifestSource(path=Path(sys.argv[2]))]})
-seconds = time.perf_counter() - begin
+seconds = time.process_time() - begin
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"seconds": seconds, "mib": (peak - imported) / 1024}))
 """
@@ -159,7 +159,7 @@ def write_rows(path: Path, num_rows: int, *, name: str) -> None:
 
 
 def measure_text(counts: Sequence[int]) -> None:
-    print("| rows | audit, s | memory above imports, MiB |\n|--:|--:|--:|")
+    print("| rows | audit, s of a processor | memory above imports, MiB |\n|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         for count in counts:
             paths = [Path(folder) / f"{name}.jsonl" for name in ("train", "test")]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -40,7 +40,7 @@ def without_lines(report: AuditReport) -> dict[str, Any]:
 def check_order(audit: Audit, clean_rows: Rows, view: Callable[[AuditReport], Any]) -> None:
     expected = view(audit(leaky(clean_rows)))
 
-    @settings(max_examples=2)
+    @settings(max_examples=2, phases=[Phase.generate])  # the counter-example need not be the smallest
     @given(st.integers(0, 2**32))
     def holds(seed: int) -> None:
         splits = leaky(clean_rows)
