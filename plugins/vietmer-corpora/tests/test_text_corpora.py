@@ -1,5 +1,6 @@
 """UIT-VSMEC, VLSP and SentiV: what is read of their files, and what is refused."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ Read = Callable[..., Any]
 Faults = Callable[..., list[str]]
 Sample = Callable[[str], Path]
 
+DATA = Path(__file__).parents[4] / "shared" / "data"
+OWN_WORDS = {"angry": "Anger", "happiness": "Enjoyment"}
+
 
 def test_vsmec_in_the_splits_of_the_authors(sample: Sample, read: Read) -> None:
     rows = read("vsmec", sample("vsmec")).rows
@@ -24,6 +28,22 @@ def test_vsmec_in_the_splits_of_the_authors(sample: Sample, read: Read) -> None:
     }
     assert rows["vsmec_train_00000"].transcript == "cho mình xin bài nhạc với ạ"
     assert rows["vsmec_train_00000"].audio is None
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the corpora of `../shared/data` are not here")
+def test_vsmec_with_all_real_sentences_says_what_its_manifests_say(tmp_path: Path, read: Read) -> None:
+    real = {}
+    for split in ("train", "valid"):
+        lines = (DATA / "vsmec_text" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        real |= {row["utterance_id"]: row for row in rows}
+        words = [(7, OWN_WORDS.get(row["emotion"], row["emotion"].title()), row["transcript"]) for row in rows]
+        write_workbook(tmp_path / f"{split}_nor_811.xlsx", [("", "Emotion", "Sentence"), *words])
+    found = read("vsmec", tmp_path).rows
+    assert len(found) == len(real) == 6234
+    for key, row in found.items():
+        assert row.transcript == real[key]["transcript"].strip()
+        assert row.label == OWN_WORDS.get(real[key]["emotion"], real[key]["emotion"]).lower()
 
 
 def test_vsmec_as_csv_and_as_one_file(tmp_path: Path, read: Read) -> None:
