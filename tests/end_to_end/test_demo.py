@@ -48,7 +48,8 @@ def test_the_demo_prints_the_scores_of_its_three_models(short_demo: tuple[Path, 
     folder, result = short_demo
     assert result.exit_code == 0, result.output
     assert "synthetic" in result.output
-    runs = sorted(path.name for path in (folder / "runs").iterdir() if path.is_dir())
+    runs = sorted(path.parent.name for path in (folder / "runs").glob("*/provenance.json"))
+    assert "audit: " in result.output
     assert [name[: name.index("-2")] for name in runs] == ["demo-audio-only", "demo-text-only", "demo-xattn"]
     for run in runs:
         lines = (folder / "runs" / run / "predictions" / "test.jsonl").read_text(encoding="utf-8").splitlines()
