@@ -6,7 +6,7 @@ the specs alone, so that they are computed once before the cells, and so that th
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import attrs
@@ -24,42 +24,55 @@ TRAINING: Final = frozenset(
 
 @attrs.frozen(kw_only=True, eq=False)
 class SharedCache:
-    """Features that cells share.
+    """What one frozen encoder gives of the splits of some cells.
 
     Attributes:
-        digest: Tells them apart from others.
-        encoders: Those that are frozen: `audio: whisper`.
-        cells: That read them.
+        digest: Tells it apart from others.
+        encoder: Such as `audio: whisper`.
+        cells: That read it.
     """
 
     digest: str
-    encoders: tuple[str, ...]
+    encoder: str
     cells: tuple[Cell, ...]
 
 
 def shared_caches(cells: Sequence[Cell], catalogue: Catalogue) -> list[SharedCache]:
     """The features that cells share, in the order of the first cell that reads each."""
-    groups: dict[str, list[Cell]] = {}
+    groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
-        if cell.spec.cache is not None:
-            groups.setdefault(_digest(cell, catalogue), []).append(cell)
+        for field, params in _frozen(cell.spec, catalogue) if cell.spec.cache is not None else ():
+            encoder = f"{field}: {cell.spec.kind(field)}"
+            groups.setdefault((_digest(cell, encoder, params), encoder), []).append(cell)
     return [
-        SharedCache(
-            digest=digest,
-            encoders=tuple(f"{field}: {found[0].spec.kind(field)}" for field, _ in _frozen(found[0].spec, catalogue)),
-            cells=tuple(found),
-        )
-        for digest, found in groups.items()
+        SharedCache(digest=digest, encoder=encoder, cells=tuple(found)) for (digest, encoder), found in groups.items()
     ]
 
 
-def _digest(cell: Cell, catalogue: Catalogue) -> str:
-    spec, frozen = cell.spec, dict(_frozen(cell.spec, catalogue))
-    is_random = any(params.weights == "random" for params in frozen.values())
+def preparations(caches: Sequence[SharedCache], pending: Collection[str]) -> Iterator[tuple[Cell, list[SharedCache]]]:
+    """Cells, as few as follow from going through them in order, that read all that the pending ones share.
+
+    Args:
+        caches: Of the matrix.
+        pending: Ids of the cells that are to be run.
+    """
+    done: set[str] = set()
+    for shared in caches:
+        waiting = [cell for cell in shared.cells if cell.id in pending]
+        if shared.digest in done or not waiting:
+            continue
+        read = [other for other in caches if waiting[0] in other.cells]
+        done |= {other.digest for other in read}
+        yield waiting[0], read
+
+
+def _digest(cell: Cell, encoder: str, params: PretrainedParams) -> str:
+    spec = cell.spec
     content = {
-        "encoders": {name: params.model_dump(mode="json", exclude=set(TRAINING)) for name, params in frozen.items()},
-        "seed": spec.seed if is_random else None,
-        "cache": spec.model_dump(mode="json", include={"cache", "threads", "shapes"}),
+        "encoder": encoder,
+        "params": params.model_dump(mode="json", exclude=set(TRAINING)),
+        "seed": spec.seed if params.weights == "random" else None,
+        "spec": spec.model_dump(mode="json", include={"cache", "threads", "shapes"}),
         "data": dict(cell.data),
         "channel": spec.data.channel,
     }

@@ -55,11 +55,15 @@ def _do(job: JobFolder) -> Status:
     if ended is not None:
         return "finished" if ended["status"] == "finished" else "failed"
     document = job.document()
-    began, started = time.perf_counter(), now()
+    began, computed, started = time.perf_counter(), time.process_time(), now()
     attempts = job.note_attempt(resumes=job.run_path.exists())
     with _logged(job.log_path):
         found = _outcome(job, document)
-    seconds = {**found.pop("seconds", {}), "total": round(time.perf_counter() - began, 3)}
+    seconds = {
+        **found.pop("seconds", {}),
+        "total": round(time.perf_counter() - began, 3),
+        "processor": round(time.process_time() - computed, 3),
+    }
     outcome: dict[str, Any] = {
         "version": 1,
         "id": document["id"],

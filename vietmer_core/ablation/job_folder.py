@@ -140,7 +140,7 @@ class JobFolder:
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
-            return sum(1 for _ in path.open("rb"))
+            return path.read_bytes().count(b"\n")
         except OSError as error:
             raise RunError(f"{path}: cannot be written: {error.strerror or error}.") from None
 

@@ -1,12 +1,13 @@
 """Running the cells of a matrix: each at most once, whoever else runs it at the same time. Torch-free."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, final
 
 import attrs
 
-from vietmer_core.ablation.caches import SharedCache
+from vietmer_core.ablation.caches import SharedCache, preparations
 from vietmer_core.ablation.cell import Cell
 from vietmer_core.ablation.executor import Executor, Job, JobEnd
 from vietmer_core.ablation.identity import DIGITS
@@ -97,27 +98,25 @@ class MatrixRunner:
         """
         pending = {cell.id for cell in self._board.named("pending")}
         jobs, folders = [], {}
-        for shared in caches:
-            waiting = [cell for cell in shared.cells if cell.id in pending]
-            folder = JobFolder(self._board.folder.path / "prepare" / shared.digest[:DIGITS])
-            if not waiting or (folder.outcome() or {}).get("status") == "finished":
-                continue
+        for cell, read in preparations(caches, pending):
+            digest = hashlib.sha256(" ".join(sorted(shared.digest for shared in read)).encode()).hexdigest()
+            folder = JobFolder(self._board.folder.path / "prepare" / digest[:DIGITS])
             ended = folder.outcome()
+            if ended is not None and ended["status"] == "finished":
+                continue
             if ended is not None:
                 folder.retire(ended)
-            title = f"features of {' and '.join(shared.encoders)}, for {len(shared.cells)} cells"
-            self._write_preparation(folder, shared, waiting[0])
+            self._write_preparation(folder, digest, cell)
+            title = f"features of {' and '.join(shared.encoder for shared in read)}"
             folders[folder.path.name] = (folder, title)
-            jobs.append(Job(name=folder.path.name, folder=folder.path, title=title, resources=waiting[0].resources))
+            jobs.append(Job(name=folder.path.name, folder=folder.path, title=title, resources=cell.resources))
         for end in self._executor.run(jobs, stops=self._stops):
             self._tell_preparation(*folders[end.name], end)
 
-    def _write_preparation(self, folder: JobFolder, shared: SharedCache, cell: Cell) -> None:
-        splits = dict.fromkeys(["train", "valid", cell.split])
-        self._board.folder.write_job(
-            folder,
-            {"job": "prepare", "id": shared.digest, "splits": list(splits), "spec": cell.spec.resolved()},
-        )
+    def _write_preparation(self, folder: JobFolder, digest: str, cell: Cell) -> None:
+        splits = list(dict.fromkeys(["train", "valid", cell.split]))
+        document = {"job": "prepare", "id": digest, "splits": splits, "spec": cell.spec.resolved()}
+        self._board.folder.write_job(folder, document)
         self._board.activity = "computing the features that cells share"
 
     def _tell_preparation(self, folder: JobFolder, title: str, end: JobEnd) -> None:
@@ -186,7 +185,7 @@ class MatrixRunner:
                     self._take_over(cell, folder)
                 finally:
                     lock.release()
-            if self._stops() or board.named("pending"):
+            if self._stops() or board.named("pending") or not board.named("elsewhere"):
                 return
             time.sleep(WAIT_SECONDS)
 

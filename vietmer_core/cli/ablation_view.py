@@ -116,7 +116,7 @@ def show_plan(console: Console, plan: "Plan", *, workers: int | None = None) -> 
     for cell in board.named("failed"):
         say(f"  failed: {cell.title}: {board.outcomes[cell.name]['reason']}")
     for shared in plan.caches[:MOST_CACHES]:
-        say(f"features computed once: {' and '.join(shared.encoders) or 'no encoder'}, for {len(shared.cells)} cells")
+        say(f"features computed once: {shared.encoder}, for {len(shared.cells)} cells")
     if len(plan.caches) > MOST_CACHES:
         say(f"  and {len(plan.caches) - MOST_CACHES} more sets of features")
     _say_time(say, plan, workers=workers)
