@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import nox
+import yaml
 
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "none"
@@ -62,6 +63,23 @@ def bench(session: nox.Session) -> None:
     if not session.posargs or session.posargs[0] not in known:
         session.error(f"name one benchmark: {', '.join(known) or 'there is none yet'}")
     session.run(sys.executable, f"benchmarks/{session.posargs[0]}.py", *session.posargs[1:])
+
+
+@nox.session
+@nox.parametrize("fusion", ["xattn", "bilstm_attn", "cnn_bilstm_attn"])
+def ablations(session: nox.Session, fusion: str) -> None:
+    """Run the cells of a matrix with one fusion: `nox -s "ablations(fusion='xattn')" -- [MATRIX] [--only pooler=mean]`.
+
+    The matrix is `docs/ablations/demo.yaml` unless another file is named first. One without an axis `fusion` is run
+    whole by the first of the sessions. All share the interpreter and the features of frozen encoders.
+    """
+    given = list(session.posargs)
+    matrix = given.pop(0) if given and not given[0].startswith("-") else "docs/ablations/demo.yaml"
+    axes = yaml.safe_load(Path(matrix).read_text(encoding="utf-8")).get("axes", {})
+    if "fusion" not in axes and fusion != "xattn":
+        session.skip(f"{matrix} has no axis `fusion`: the session of `xattn` runs it whole")
+    only = ["--only", f"fusion={fusion}"] if "fusion" in axes else []
+    session.run(sys.executable, "-m", "vietmer_core", "ablate", matrix, *only, *given)
 
 
 @nox.session

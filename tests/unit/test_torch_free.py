@@ -10,6 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 CORE_MODULES = (
+    "vietmer_core.ablation.planning",
+    "vietmer_core.ablation.results",
+    "vietmer_core.ablation.worker",
     "vietmer_core.audit.verdicts",
     "vietmer_core.augment.factory",
     "vietmer_core.augment.fingerprint",

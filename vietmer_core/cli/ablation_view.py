@@ -110,7 +110,8 @@ def show_plan(console: Console, plan: "Plan", *, workers: int | None = None) -> 
     excluded = f", {plan.num_excluded} excluded" if plan.num_excluded else ""
     chosen = f", {len(plan.chosen)} chosen" if len(plan.chosen) != len(plan.cells) else ""
     board, kinds = plan.board, plan.kinds()
-    say(f"{len(plan.cells)} cells{excluded}{chosen}; {len(kinds)} kinds, replicates aside")
+    kind = "1 kind" if len(kinds) == 1 else f"{len(kinds)} kinds"
+    say(f"{len(plan.cells)} cells{excluded}{chosen}; {kind}, replicates aside")
     counts = {status: len(board.named(status)) for status in ("finished", "failed", "pending")}
     say(f"{counts['finished']} finished, {counts['failed']} failed, {counts['pending']} to run")
     for cell in board.named("failed"):

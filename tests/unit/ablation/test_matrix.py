@@ -122,13 +122,13 @@ replicates:
   seed: {field: seed, value: [0]}
 exclude: {pooler: mean, seed: [0, {a: b}]}
 resources: {memory: 3, cpus: 0, cpu: 1}
-executor: {kind: locl}
+executor: {kind: local, jbs: 1}
 """
     found = problems_of(text)
     assert found == [
         (
-            "matrix.yaml:1: name: must begin with a letter or a digit and hold only letters without accents, digits, `.`, "
-            "`_` and `-`, but is `a matrix` instead."
+            "matrix.yaml:1: name: must begin with a letter or a digit and hold only letters without accents, digits, "
+            "`.`, `_` and `-`, but is `a matrix` instead."
         ),
         "matrix.yaml:2: bas: there is no such field; did you mean `base`?",
         (
@@ -145,10 +145,7 @@ executor: {kind: locl}
         "matrix.yaml:10: resources.cpus: must be at least 1, but is 0 instead.",
         "matrix.yaml:10: resources.memory: must be a size such as `2GiB` or `500MB`, but is 3 instead.",
         "matrix.yaml:10: resources.cpu: there is no such field; did you mean `cpus`?",
-        (
-            "matrix.yaml:11: executor.kind: no installed distribution offers `executor: locl`; installed: local. "
-            "Did you mean `local`?"
-        ),
+        "matrix.yaml:11: executor.jbs: there is no such field; did you mean `jobs`?",
     ]
 
 
@@ -185,8 +182,8 @@ axes:
         "matrix.yaml:11: sampler.batch_size: must be at least 1, but is 0 instead. (in 4 of 8 cells, `batch=0`)",
         "matrix.yaml:10: loss.gama: there is no such field; did you mean `gamma`? (in 4 of 8 cells, `loss=focal`)",
         (
-            "matrix.yaml:6: pooler.kind: no installed distribution offers `pooler: average`; installed: attn, cls, max, "
-            "mean, min. (in 4 of 8 cells, `pooler=average`)"
+            "matrix.yaml:6: pooler.kind: no installed distribution offers `pooler: average`; installed: attn, cls, "
+            "max, mean, min. (in 4 of 8 cells, `pooler=average`)"
         ),
     ]
 
