@@ -16,7 +16,10 @@ from vietmer_core.training.resuming import differences
 
 MOST_NAMED: Final = 4
 """Fields named in a note."""
-TOO_GOOD: Final = "This split chose the checkpoints, so its scores are too good; compare on the test split."
+TOO_GOOD: Final = {
+    "train": "The models were trained on this split, so its scores say nothing of others; compare on the test split.",
+    "valid": "This split chose the checkpoints, so its scores are too good; compare on the test split.",
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -75,7 +78,7 @@ def compare_runs(
     members = {system.name: [run for run in runs if str(run.folder.path) in system.runs] for system in systems}
     named = base if base is None or base in members else _system_of(Path(base), members)
     comparison = compare_systems(systems, base=named, metric=metric, seed=seed)
-    notes = [TOO_GOOD] if split == "valid" else []
+    notes = [TOO_GOOD[split]] if split in TOO_GOOD else []
     return RunComparison(
         comparison=comparison,
         split=split,

@@ -163,8 +163,10 @@ def _dominance(both: NDArray[np.float64], *, num_classes: int) -> float:
 
 
 def _over_folds(first: System, second: System, *, pairs: list[tuple[int, int]], metric: str) -> ResampledTest | None:
-    """The corrected resampled t-test, where both systems were trained on the same folds."""
+    """The corrected resampled t-test, where both systems were trained on the same folds, two or more."""
     if first.folds is None or second.folds is None or not np.array_equal(first.folds, second.folds):
+        return None
+    if len(np.unique(first.folds)) < 2:
         return None
     found, sizes = [], []
     for fold in np.unique(first.folds):

@@ -16,7 +16,7 @@ import yaml
 from numpy.typing import NDArray
 
 from vietmer_core.errors import RunError
-from vietmer_core.evaluation.prediction_files import read_rows
+from vietmer_core.evaluation.prediction_files import has_probabilities, read_rows
 from vietmer_core.training.run_folder import RunFolder
 
 CHANGE_NO_RESULT: Final = ("name", "seed", "loader", "cache", "trackers")
@@ -128,14 +128,17 @@ def _parts(rows: list[dict[str, Any]], labels: tuple[str, ...], *, place: Path) 
     """What a run's predictions hold, as columns."""
     classes = {label: index for index, label in enumerate(labels)}
     for number, row in enumerate(rows, 1):
-        whole = isinstance(row, dict) and {"utterance_id", "speaker_id"} <= row.keys()
-        if not whole or row.get("label") not in classes or tuple(row.get("probabilities") or ()) != labels:
+        whole = has_probabilities(row, labels) and {"utterance_id", "speaker_id"} <= row.keys()
+        if not whole or row.get("label") not in labels:
             raise RunError(
                 f"{place}:{number}: must be an object with `utterance_id`, `speaker_id`, `label` and a probability for "
                 "each label of the run's spec. Evaluate the run again."
             )
+    ids = tuple(str(row["utterance_id"]) for row in rows)
+    if len(set(ids)) < len(ids):
+        raise RunError(f"{place}: an utterance stands twice. Evaluate the run again.")
     return {
-        "utterance_ids": tuple(str(row["utterance_id"]) for row in rows),
+        "utterance_ids": ids,
         "speakers": tuple(row["speaker_id"] for row in rows),
         "truth": np.array([classes[row["label"]] for row in rows], dtype=np.int64),
         "probabilities": np.array([list(row["probabilities"].values()) for row in rows], dtype=np.float64),
@@ -160,9 +163,17 @@ def _settings(spec: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
     """
     kept = {name: value for name, value in spec.items() if name not in (*CHANGE_NO_RESULT, "data", "initialise")}
     data = {name: value for name, value in spec["data"].items() if name in ("channel", "faults")}
+    data |= {f"label_maps of {name}": _label_maps(spec["data"].get(name)) for name in FITTED}
     sources = folder.read_json("provenance.json").get("initialise") or {}
     initial = {part: _STAMP.sub("", str(record.get("run"))) for part, record in sources.items()}
     return {**kept, "data": data, "initialise": initial}
+
+
+def _label_maps(manifests: object) -> list[object]:
+    """The label map of each manifest of a split, where any has one: they decide what is learnt of the same bytes."""
+    entries = manifests if isinstance(manifests, list) else []
+    maps = [entry.get("label_map") or {} for entry in entries if isinstance(entry, Mapping)]
+    return maps if any(maps) else []
 
 
 def digest(value: object) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vietmer_core.errors import RunError
-from vietmer_core.evaluation.prediction_files import read_rows
+from vietmer_core.evaluation.prediction_files import has_probabilities, read_rows
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -101,12 +101,15 @@ def outcomes_of_rows(rows: Sequence[Mapping[str, Any]], *, place: str = "the pre
     """
     if not rows:
         raise RunError(f"{place}: holds no row.")
-    labels = tuple(rows[0].get("probabilities") or ())
+    labels = _labels_of(rows[0], place=place)
     classes = {label: index for index, label in enumerate(labels)}
     for number, row in enumerate(rows, 1):
-        if row.get("probabilities") is None or tuple(row["probabilities"]) != labels:
-            raise RunError(f"{place}:{number}: must hold a probability for each of {list(labels)}, in this order.")
-        if row.get("label") not in classes:
+        if not has_probabilities(row, labels):
+            raise RunError(
+                f"{place}:{number}: must hold a probability for each of {list(labels)}, in this order, each from 0 to "
+                "1, and a speaker or null. Evaluate the run again."
+            )
+        if row.get("label") not in labels:
             raise RunError(f"{place}:{number}: `label` must be one of {list(labels)}, but is {row.get('label')!r}.")
     known: dict[str, int] = {}
     speakers = [row.get("speaker_id") for row in rows]
@@ -118,6 +121,18 @@ def outcomes_of_rows(rows: Sequence[Mapping[str, Any]], *, place: str = "the pre
         clusters=numbered_clusters(codes),
         num_unknown_speakers=int((codes < 0).sum()),
     )
+
+
+def _labels_of(row: object, *, place: str) -> tuple[str, ...]:
+    """The label space of a file, from its first row.
+
+    Raises:
+        RunError: if that row has no prediction.
+    """
+    probabilities = row.get("probabilities") if isinstance(row, Mapping) else None
+    if not isinstance(probabilities, Mapping) or not probabilities:
+        raise RunError(f"{place}:1: must hold a probability for each label, but holds none. Evaluate the run again.")
+    return tuple(probabilities)
 
 
 def read_outcomes(path: Path) -> Outcomes:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.errors import RunError
 from vietmer_core.files import write_atomically
+
+ROUNDING: Final = 1e-9
+"""How far above 1 a probability may be written."""
 
 
 class Predicted(Protocol):
@@ -60,6 +63,16 @@ def write_rows(path: Path, rows: Iterator[dict[str, Any]]) -> None:
     """
     content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     write_atomically(path, content.encode())
+
+
+def has_probabilities(row: object, labels: Sequence[str]) -> bool:
+    """Whether a row holds a number from 0 to 1 for each of the labels, in their order, and a speaker or null."""
+    if not isinstance(row, Mapping) or not isinstance(row.get("speaker_id"), str | None):
+        return False
+    probabilities = row.get("probabilities")
+    if not isinstance(probabilities, Mapping) or tuple(probabilities) != tuple(labels):
+        return False
+    return all(isinstance(value, int | float) and 0 <= value <= 1 + ROUNDING for value in probabilities.values())
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

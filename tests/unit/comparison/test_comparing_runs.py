@@ -78,6 +78,17 @@ def test_the_same_seed_twice_is_refused_unless_each_run_stands_alone(make_run: M
     assert [system.name for system in compare_runs(paths, grouped=False).comparison.systems] == ["one", "two", "three"]
 
 
+def test_runs_that_learnt_from_other_label_maps_are_other_systems(make_run: MakeRun) -> None:
+    paths = [
+        make_run(f"{target}-{seed}", seed=seed, spec={"data": {"fingerprint": "content", "train": [entry]}})
+        for seed, target in ((0, "happy"), (1, "sad"))
+        for entry in ({"path": "train.jsonl", "label_map": {"excited": target}},)
+    ]
+    found = compare_runs(paths)
+    assert [system.seeds for system in found.comparison.systems] == [(0,), (1,)]
+    assert any("since they differ in `data.label_maps of train" in note for note in found.notes)
+
+
 def fold_scores(fold: int) -> dict[str, Any]:
     return {"protocol": PROTOCOL, "data": f"fold{fold}"}
 
@@ -106,6 +117,18 @@ def test_folds_of_one_protocol_are_joined(make_run: MakeRun) -> None:
         compare_runs(paths[:3])
     alone = compare_runs([paths[0], paths[2]], grouped=False)
     assert alone.comparison.num_utterances == 48
+
+
+@pytest.mark.parametrize("num_seeds", [1, 2])
+def test_one_fold_alone_has_no_test_over_folds(make_run: MakeRun, num_seeds: int) -> None:
+    scores = {"protocol": "leave-one-speaker-out, speaker-disjoint, seed 0"}
+    paths = [
+        make_run(f"{name}-{seed}", name=name, seed=seed, spec={"head": name}, scores=scores)
+        for name in ("one", "other")
+        for seed in range(num_seeds)
+    ]
+    (pair,) = compare_runs(paths).comparison.pairs
+    assert pair.resampled is None
 
 
 @pytest.mark.parametrize(
@@ -174,6 +197,10 @@ def test_damaged_files_are_one_sentence(make_run: MakeRun) -> None:
         ("{", "cannot be read"),
         ('{"label": "angry"}\n', ":1: must be an"),
         ("[]\n", ":1: must be an"),
+        (text.replace("0.7", "NaN", 1), ":1: must be an"),
+        (text.replace("0.7", '"0.7"', 1), ":1: must be an"),
+        (text.replace('"label": "angry"', '"label": ["angry"]', 1), ":1: must be an"),
+        (text.replace("u001", "u000"), "an utterance stands twice"),
     ):
         rows.write_text(damage, encoding="utf-8")
         with pytest.raises(RunError, match=sentence):
@@ -190,6 +217,11 @@ def test_the_validation_split_is_compared_only_when_asked(make_run: MakeRun) -> 
     result = run_command(*runs, "--split", "valid")
     assert result.exit_code == 0, result.output
     assert "This split chose the checkpoints, so its scores are too good" in result.output
+
+
+def test_the_training_split_is_compared_with_a_warning(make_run: MakeRun) -> None:
+    runs = [make_run("one", spec=FUSED, split="train"), make_run("other", split="train")]
+    assert "The models were trained on this split" in run_command(*runs, "--split", "train").output
 
 
 def test_the_command_prints_plain_words_and_writes_tables(make_run: MakeRun, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,9 +44,16 @@ def test_a_file_of_predictions_is_read(tmp_path: Path) -> None:
         ([row("a", 1, 0), {**row("a", 1, 0), "probabilities": {"b": 1.0, "a": 0.0}}], ":2: must hold a probability"),
         ([row(None, 1, 0)], ":1: `label` must be one of"),
         ([row("c", 1, 0)], ":1: `label` must be one of"),
+        ([{**row("a", 1, 0), "label": ["a"]}], ":1: `label` must be one of"),
+        ([{"predicted": None, "reason": "no text"}], ":1: must hold a probability for each label, but holds none"),
+        ([["a"]], ":1: must hold a probability for each label"),
+        ([row("a", 1, 0), row("a", float("nan"), 0.5)], ":2: must hold a probability .* each from 0 to 1"),
+        ([row("a", 1, 0), row("a", 3, 0.5)], ":2: must hold a probability .* each from 0 to 1"),
+        ([row("a", 1, 0), {"speaker_id": None, "label": "a", "probabilities": {"a": "1", "b": 0}}], ":2: must hold"),
+        ([row("a", 1, 0), {**row("a", 1, 0), "speaker_id": ["s"]}], ":2: must hold .* a speaker or null"),
     ],
 )
-def test_rows_that_cannot_be_scored_are_named(rows: list[dict[str, object]], message: str) -> None:
+def test_rows_that_cannot_be_scored_are_named(rows: list[Any], message: str) -> None:
     with pytest.raises(RunError, match=f"test.jsonl.*{message}"):
         outcomes_of_rows(rows, place="test.jsonl")
 
