@@ -73,7 +73,7 @@ def simulate(num_speakers: int, generator: np.random.Generator) -> TestSet:
         logits[np.arange(len(truth)), truth] += SKILL[model] + skills[model][speaker]
         cells = (speaker * num_classes + truth) * num_classes + logits.argmax(axis=1)
         confusion = np.bincount(cells, minlength=num_speakers * num_classes**2).reshape(num_speakers, -1)
-        sums.append(np.hstack([confusion, np.zeros((num_speakers, 2))]))
+        sums.append(np.hstack([confusion.astype(np.float64), np.zeros((num_speakers, 2))]))
     return TestSet(sums=(sums[0], sums[1]), counts=counts)
 
 
