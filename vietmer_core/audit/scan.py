@@ -13,6 +13,7 @@ from vietmer_core.audit.columns import ABSENT, AuditRows, digest
 from vietmer_core.audit.names import LEVELS, MIN_CUT_SHARE, folded, source_of
 from vietmer_core.audit.wording import NUM_HASHES, normalised, signature
 from vietmer_core.data.manifest import Manifest
+from vietmer_core.data.names import name_key
 from vietmer_core.data.utterance import Utterance
 
 MAX_VALUES: Final = 50
@@ -22,13 +23,17 @@ _KEYS: Final = ("utterance_id", "speaker", "recording_id", "call_id", "path", "t
 _FLAGS: Final = ("cut", "false_speaker", "named_unknown")
 _NOT_METADATA: Final = frozenset({"recording_id", "call_id", "turn_index", "licence", "split_protocol"})
 _UNKNOWN: Final = frozenset({"unknown", "unk", "none", "null", "nan", "anonymous"})
-_UNKNOWN_NAMES: Final = frozenset({"n a", "na", "không rõ", "khong ro"})
+_UNKNOWN_NAMES: Final = frozenset({"", "n a", "không rõ", "khong ro"})
+_NOT_AVAILABLE: Final = frozenset({"NA", "N/A", "n/a"})
+"""As tables write what is missing; `Na` and `na` are a name."""
+_WITHIN_CORPUS: Final = ("utterance_id", "speaker", "recording_id", "call_id")
+"""Keys that mean something within one corpus only."""
 
 
 def says_unknown(speaker_id: str) -> bool:
-    """Whether a speaker's name says that the speaker is not known, such as `visec_unknown`."""
+    """Whether a speaker's name says that the speaker is not known, such as `visec_unknown`, or is blank."""
     name = folded(speaker_id)
-    return name in _UNKNOWN_NAMES or name.split(" ")[-1] in _UNKNOWN
+    return speaker_id.strip() in _NOT_AVAILABLE or name in _UNKNOWN_NAMES or name.split(" ")[-1] in _UNKNOWN
 
 
 def scan(manifests: Mapping[str, Manifest]) -> AuditRows:
@@ -55,6 +60,8 @@ class _Reader:
         self._labels = labels
         self._ids: list[str] = []
         self._keys = {name: array("q") for name in _KEYS}
+        self._bare = {name: array("q") for name in _WITHIN_CORPUS}
+        self._has_corpus = array("b")
         self._flags = {name: array("b") for name in _FLAGS}
         self._signatures = array("I")
         self._metadata = _Metadata()
@@ -67,12 +74,16 @@ class _Reader:
         speaker = utterance.speaker_id
         unknown = speaker is not None and says_unknown(speaker)
         self._ids.append(utterance.utterance_id)
-        corpus = str(metadata.get("corpus") or "")
+        corpus = name_key(str(metadata.get("corpus") or ""))
+        names = (utterance.utterance_id, None if unknown else _key(speaker), _key(given), _key(call))
+        for key, name in zip(_WITHIN_CORPUS, names, strict=True):
+            self._bare[key].append(digest(name))
+        self._has_corpus.append(bool(corpus))
         keys: dict[str, int] = {
-            "utterance_id": digest(utterance.utterance_id),
-            "speaker": ABSENT if speaker is None or unknown else digest(f"{corpus}\0{speaker}"),
-            "recording_id": digest(given and f"{corpus}\0{given}"),
-            "call_id": digest(call and f"{corpus}\0{call}"),
+            **{
+                key: digest(None if name is None else f"{corpus}\0{name}")
+                for key, name in zip(_WITHIN_CORPUS, names, strict=True)
+            },
             "path": ABSENT if utterance.wav_path is None else self._path_digest(utterance.wav_path),
             "transcript": digest(text or None),
             **{level: digest(None if given else name) for level, name in zip(LEVELS, source.names, strict=True)},
@@ -99,6 +110,9 @@ class _Reader:
         ids = self._ids
         order = np.array(sorted(range(len(ids)), key=lambda row: (split[row], ids[row])), dtype=np.int64)
         keys = {name: np.array(values, dtype=np.int64)[order] for name, values in self._keys.items()}
+        has_corpus = np.array(self._has_corpus, dtype=np.bool_)[order]
+        for name, values in self._bare.items():
+            keys[name] = _adopted(keys[name], np.array(values, dtype=np.int64)[order], has_corpus=has_corpus)
         flags = {name: np.array(values, dtype=np.bool_)[order] for name, values in self._flags.items()}
         if flags["cut"].mean() < MIN_CUT_SHARE:
             keys.update({level: np.full(len(ids), ABSENT, dtype=np.int64) for level in LEVELS})
@@ -156,7 +170,34 @@ class _Metadata:
 
 
 def _text(value: object) -> str | None:
-    return str(value) if type(value) in {str, int} and str(value) else None
+    """A name; a number is one, and a whole number with a point, as tables with gaps write it, is that number."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if type(value) in {str, int, float} and str(value).strip() else None
+
+
+def _key(name: str | None) -> str | None:
+    return None if name is None else name_key(name)
+
+
+def _adopted(keys: NDArray[np.int64], bare: NDArray[np.int64], *, has_corpus: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The keys `(rows,)`, where a row that names no corpus takes that of the first row of its name that names one.
+
+    Args:
+        keys: Digests of corpus and name.
+        bare: Digests of the name alone.
+        has_corpus: Whether the row names its corpus.
+    """
+    known = bare != ABSENT
+    (alone,), (named,) = np.nonzero(known & ~has_corpus), np.nonzero(known & has_corpus)
+    if not len(alone) or not len(named):
+        return keys
+    names, firsts = np.unique(bare[named], return_index=True)
+    place = np.minimum(np.searchsorted(names, bare[alone]), len(names) - 1)
+    met = names[place] == bare[alone]
+    adopted = keys.copy()
+    adopted[alone[met]] = keys[named[firsts[place[met]]]]
+    return adopted
 
 
 def _is_name(speaker: str, utterance: Utterance) -> bool:

@@ -11,23 +11,27 @@ from vietmer_core.audit.finding import MAX_EXAMPLES, Example, Finding
 from vietmer_core.audit.names import LEVELS, MIN_CUT_SHARE, RULES
 from vietmer_core.audit.phrases import counted, share, stand
 
+_NO_CORPUS: Final = "a row without `corpus` may be of any"
+_BUT_FOR: Final = f"are equal but for case and spaces; {_NO_CORPUS}"
 _GIVEN: Final = (
-    ("shared-utterance", "utterance_id", "an utterance id", "`utterance_id` is equal"),
+    ("shared-utterance", "utterance_id", "an utterance id", f"`corpus` and `utterance_id` are equal; {_NO_CORPUS}"),
     (
         "shared-speaker",
         "speaker",
         "a speaker",
-        "`corpus` and `speaker_id` are equal; null and names that say unknown are left out",
+        f"`corpus` and `speaker_id` {_BUT_FOR}; null and names that say unknown are left out",
     ),
-    ("shared-recording", "recording_id", "a recording", "`corpus` and `recording_id` are equal"),
-    ("shared-recording", "call_id", "a call", "`corpus` and `call_id` are equal"),
+    ("shared-recording", "recording_id", "a recording", f"`corpus` and `recording_id` {_BUT_FOR}"),
+    ("shared-recording", "call_id", "a call", f"`corpus` and `call_id` {_BUT_FOR}"),
     ("shared-recording", "path", "an audio file", "the file that `wav_path` leads to, links followed"),
 )
 
 
-def shared_between(rows: AuditRows, key: str, pair: tuple[str, str]) -> NDArray[np.int64]:
-    """The rows of the later split whose digest stands in the earlier one, too."""
-    keys = rows.keys[key]
+def shared_between(
+    rows: AuditRows, key: str, pair: tuple[str, str], *, among: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """The rows of the later split whose digest stands in the earlier one, too; only rows of `among (rows,)`."""
+    keys = rows.keys[key] if among is None else np.where(among, rows.keys[key], ABSENT)
     before, after = (rows.of_split(name) for name in pair)
     known = np.unique(keys[before & (keys != ABSENT)])
     return np.flatnonzero(after & (keys != ABSENT) & np.isin(keys, known))
@@ -38,13 +42,12 @@ def given(rows: AuditRows, *, false_speakers: bool) -> Iterator[Finding]:
 
     Args:
         rows: The rows.
-        false_speakers: Whether `speaker_id` names the clip, so that nothing can be learnt from it.
+        false_speakers: Whether `speaker_id` names the clip, so that only rows of which it does not are compared.
     """
     for pair in rows.pairs_of_splits():
         for code, key, noun, rule in _GIVEN:
-            if key == "speaker" and false_speakers:
-                continue
-            found = shared_between(rows, key, pair)
+            among = ~rows.flags["false_speaker"] if key == "speaker" and false_speakers else None
+            found = shared_between(rows, key, pair, among=among)
             if len(found):
                 total = int(rows.of_split(pair[1]).sum())
                 names = len(np.unique(rows.keys[key][found]))

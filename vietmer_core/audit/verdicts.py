@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from vietmer_core.spec import ExperimentSpec
 AUDITS_FOLDER: Final = ".audits"
 """Folder below that of the runs, one file for each set of splits."""
 
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 """Version of the detectors; it rises when another verdict may come of the same data, so that it is audited again."""
 
 
@@ -120,9 +120,16 @@ def _fingerprint(spec: ExperimentSpec, splits: Mapping[str, Sequence[ManifestSou
     parts: list[object] = [RULES_VERSION, REPORT_VERSION, spec.label_field, list(spec.labels), spec.data.channel]
     for name, sources in splits.items():
         manifest = Manifest.open(sources, label_field=spec.label_field, labels=spec.labels, require_labels=False)
-        maps = [sorted(source.label_map.items()) for source in sources]
+        maps = [[sorted(mapping.items()) for mapping in (source.label_map, *_named(source))] for source in sources]
         parts.append([name, split_fingerprint(manifest, content=content), maps])
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+
+
+def _named(source: ManifestSource) -> Iterator[Mapping[str, object]]:
+    """What a named label map makes of each corpus, in a fixed order, each with its corpus beside it."""
+    corpora = {} if source.named_map is None else source.named_map.corpora
+    for corpus, mapping in sorted(corpora.items()):
+        yield {"": corpus, **mapping}
 
 
 def _read(path: Path, fingerprint: str) -> RunVerdict | None:

@@ -229,6 +229,57 @@ def test_what_is_planted_in_the_audio_is_found(audit: Audit, clean_rows: Rows, s
     assert (report.verdict == "leak") == is_leak, [str(finding) for finding in report.leaks]
 
 
+@pytest.mark.parametrize(
+    ("field", "here", "there", "code"),
+    [
+        ("speaker_id", "Bình", "bi\u0300nh ", "shared-speaker"),
+        ("speaker_id", "Trần  Lan", "trần lan", "shared-speaker"),
+        ("speaker_id", "Na", "Na", "shared-speaker"),
+        ("recording_id", "Call 7", "call 7", "shared-recording"),
+        ("recording_id", 7.0, 7, "shared-recording"),
+        ("call_id", "c1", " C1", "shared-recording"),
+    ],
+)
+def test_a_name_written_by_two_hands_is_one(
+    audit: Audit, clean_rows: Rows, speech: Speech, field: str, here: object, there: object, code: str
+) -> None:
+    splits = plain(clean_rows, speech, audio=False)
+    splits["train"][3][field], splits["test"][5][field] = here, there
+    assert [finding.code for finding in audit(splits).leaks] == [code]
+
+
+@pytest.mark.parametrize("name", ["  ", "NA", "N/A"])
+def test_a_speaker_that_says_nothing_is_not_compared(audit: Audit, clean_rows: Rows, speech: Speech, name: str) -> None:
+    splits = plain(clean_rows, speech, audio=False)
+    splits["train"][3]["speaker_id"] = splits["test"][5]["speaker_id"] = name
+    report = audit(splits)
+    assert [finding.code for finding in report.findings] == ["unknown-speaker"]
+
+
+@pytest.mark.parametrize("field", ["utterance_id", "speaker_id", "recording_id"])
+@pytest.mark.parametrize(
+    ("corpora", "leaks"), [(("a", "b"), False), (("a", "A "), True), (("a", None), True), ((None, "b"), True)]
+)
+def test_names_are_compared_within_a_corpus_and_with_rows_that_name_none(
+    audit: Audit, clean_rows: Rows, speech: Speech, field: str, corpora: tuple[str | None, str | None], *, leaks: bool
+) -> None:
+    splits = plain(clean_rows, speech, audio=False)
+    for name, corpus in zip(("train", "test"), corpora, strict=True):
+        for row in splits[name]:
+            row["corpus"] = corpus
+    splits["train"][3][field] = splits["test"][5][field] = "1"
+    report = audit(splits, probes=False)
+    assert (report.verdict == "leak") == leaks, [str(finding) for finding in report.leaks]
+
+
+def test_a_real_speaker_among_false_ones_is_compared(audit: Audit, clean_rows: Rows, speech: Speech) -> None:
+    splits = plain(clean_rows, speech, audio=False)
+    name_speakers_after_clips(splits, speech)
+    splits["train"][3]["speaker_id"] = splits["test"][5]["speaker_id"] = "Lan"
+    report = audit(splits)
+    assert {"false-speaker", "shared-speaker"} <= {finding.code for finding in report.findings}
+
+
 @pytest.mark.parametrize("audio", [False, True])
 def test_clean_splits_have_no_finding(audit: Audit, clean_rows: Rows, speech: Speech, *, audio: bool) -> None:
     report = audit(plain(clean_rows, speech, audio=audio))

@@ -81,6 +81,19 @@ def test_other_rows_and_label_maps_have_another_fingerprint(
     assert len({one.fingerprint, other.fingerprint, third.fingerprint}) == 3
 
 
+def test_another_named_label_map_is_audited_again(write_splits: WriteSplits, clean_rows: Rows, tmp_path: Path) -> None:
+    catalogue, found = installed_catalogue(), set()
+    sources = write_splits({name: [{**row, "corpus": "c"} for row in clean_rows(name)] for name in ("train", "valid")})
+    for target in ("sad", None):
+        corpora = {"c": {"angry": "angry", "happy": "happy", "neutral": "neutral", "sad": target}}
+        mapped = {
+            "path": str(sources["valid"][0].path),
+            "label_map": {"named": "own", "version": 1, "corpora": corpora},
+        }
+        found.add(verdict_of_run(spec_of(sources, valid=mapped), catalogue, runs_root=tmp_path).fingerprint)
+    assert len(found) == 2
+
+
 def test_a_folder_that_cannot_be_written_costs_no_verdict(leaking: ExperimentSpec, tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     assert verdict_of_run(leaking, installed_catalogue(), runs_root=tmp_path / "runs").verdict == "leak"
