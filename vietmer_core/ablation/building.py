@@ -1,7 +1,5 @@
 """Making the executor that a matrix names. Torch-free."""
 
-from typing import cast
-
 from pydantic import BaseModel
 
 from vietmer_core.ablation.executor import Executor
@@ -24,4 +22,4 @@ def build_executor(params: BaseModel, catalogue: Catalogue) -> Executor:
             f"`executor: {kind}` of {found.origin} must be an `Executor`, with a method `run`, but is "
             f"{type(made).__name__} instead."
         )
-    return cast("Executor", made)
+    return made

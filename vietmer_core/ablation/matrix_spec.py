@@ -1,7 +1,7 @@
 """`MatrixSpec`: a base experiment, what is varied of it, and what each of its cells needs. Torch-free."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
@@ -24,9 +24,11 @@ from vietmer_core.spec_training import Strict
 
 _NAME: Final = re.compile(r"[^\s,=`]+")
 _SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB|KB|MB|GB|TB)\s*")
-_UNITS: Final = {"B": 1}
-_UNITS |= {f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)}
-_UNITS |= {f"{prefix}B": 1000**power for power, prefix in enumerate("KMGT", 1)}
+_UNITS: Final = {
+    "B": 1,
+    **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)},
+    **{f"{prefix}B": 1000**power for power, prefix in enumerate("KMGT", 1)},
+}
 
 
 def _memory(value: object) -> int:
@@ -191,14 +193,16 @@ class MatrixSpec(Strict):
         return [*excluded, *groups, *needs]
 
 
-def _unknown(selection: Selection, axes: Mapping[str, AxisSpec], location: tuple[str | int, ...]) -> list[Fault]:
+def _unknown(
+    selection: Mapping[str, tuple[str, ...]], axes: Mapping[str, AxisSpec], location: tuple[str | int, ...]
+) -> list[Fault]:
     return [
         ((*location, *steps), sentence)
         for steps, sentence in unknown_levels(selection, {name: axis.names() for name, axis in axes.items()})
     ]
 
 
-def unknown_levels(selection: Selection, axes: Mapping[str, tuple[str, ...]]) -> list[Fault]:
+def unknown_levels(selection: Mapping[str, Sequence[str]], axes: Mapping[str, tuple[str, ...]]) -> list[Fault]:
     """The axes and levels of a selection that there are not, each with a sentence."""
     from difflib import get_close_matches
 

@@ -20,7 +20,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started this one decides
     for line in sys.stdin:
         try:
-            answer = {"status": do_job(Path(json.loads(line)["folder"]))}
+            answer: dict[str, str] = {"status": do_job(Path(json.loads(line)["folder"]))}
         except VietmerError as error:
             answer = {"status": "lost", "reason": str(error)}
         try:
