@@ -9,9 +9,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from vietmer_core.splitting.settings import RECORDING, SplitSettings
-from vietmer_core.splitting.table import RECORDING_ID, WAV_PATH, Column, RowTable
+from vietmer_core.splitting.table import CALL_ID, RECORDING_ID, WAV_PATH, Column, RowTable
 
-_RECORDING_COLUMNS: Final = (RECORDING_ID, WAV_PATH)
+_RECORDING_COLUMNS: Final = (RECORDING_ID, CALL_ID, WAV_PATH)
 
 
 def criteria_of(settings: SplitSettings) -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def criteria_of(settings: SplitSettings) -> tuple[str, ...]:
 
 
 def columns_of(table: RowTable, criterion: str) -> tuple[Column, ...]:
-    """The columns of a criterion: a recording is shared through `recording_id` and through `wav_path`."""
+    """The columns of a criterion: a recording is shared through `recording_id`, `call_id` and `wav_path`."""
     names = _RECORDING_COLUMNS if criterion == RECORDING else (criterion,)
     return tuple(table.columns[name] for name in names)
 

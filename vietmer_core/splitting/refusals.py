@@ -83,6 +83,10 @@ def refuse_folds(table: RowTable, settings: SplitSettings, *, num_folds: int) ->
     held_out = str(settings.held_out)
     (values,) = columns_of(table, held_out)
     number = len(values.names)
+    if not number:
+        raise DataError(
+            f"no row has a known {held_out}, so none can be left out. Use another protocol, such as `kfold`."
+        )
     if number < 2:
         raise DataError(f"leaving one {held_out} out needs two of them, but there is only `{values.names[0]}`.")
     raise DataError(

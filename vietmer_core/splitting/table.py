@@ -4,7 +4,8 @@ import json
 import os
 import re
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vietmer_core.data.manifest import Manifest
+from vietmer_core.data.names import name_key
 from vietmer_core.data.utterance import Utterance
 from vietmer_core.errors import DataError
 from vietmer_core.files import file_sha256
@@ -22,6 +24,10 @@ from vietmer_core.text.normalise import normalise
 CORPUS: Final = "corpus"
 WAV_PATH: Final = "wav_path"
 RECORDING_ID: Final = "recording_id"
+CALL_ID: Final = "call_id"
+
+_NAMES: Final = frozenset({SPEAKER, RECORDING_ID, CALL_ID, CORPUS})
+"""Columns of names, of which case and spaces do not count."""
 
 _NO_WORD: Final = re.compile(r"[\W_]+")
 
@@ -67,14 +73,27 @@ class RowTable:
 
 
 class _Coder:
-    """Values as codes while they come; no value is kept twice."""
+    """Values as codes while they come; no value is kept twice.
 
-    def __init__(self) -> None:
+    Args:
+        key: Values of one key are one value, under the spelling that sorts first; None keeps every value apart.
+    """
+
+    def __init__(self, key: Callable[[str], str] | None = None) -> None:
+        self._key: Final = key
         self._codes: Final[dict[str, int]] = {}
+        self._names: Final[list[str]] = []
         self._column: Final = array("q")
 
     def add(self, value: str | None) -> None:
-        self._column.append(-1 if value is None else self._codes.setdefault(value, len(self._codes)))
+        if value is None:
+            self._column.append(-1)
+            return
+        code = self._codes.setdefault(value if self._key is None else self._key(value), len(self._codes))
+        if code == len(self._names):
+            self._names.append(value)
+        self._names[code] = min(self._names[code], value)
+        self._column.append(code)
 
     def finish(self, order: NDArray[np.int64]) -> Column:
         """The column in another order of rows, its names in the order of first appearance there."""
@@ -84,8 +103,7 @@ class _Coder:
         by_appearance = found[np.argsort(first)]
         recode = np.full(len(self._codes) + 1, -1, dtype=np.int64)  # its last entry is that of -1
         recode[by_appearance] = np.arange(len(by_appearance))
-        names = tuple(self._codes)
-        return Column(codes=recode[codes], names=tuple(names[code] for code in by_appearance.tolist()))
+        return Column(codes=recode[codes], names=tuple(self._names[code] for code in by_appearance.tolist()))
 
 
 def transcript_key(transcript: str | None) -> str | None:
@@ -107,8 +125,10 @@ def _content_key(wav_path: str | None) -> str | None:
 
 
 def _field_key(value: Any) -> str | None:
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
+    if isinstance(value, float) and value.is_integer():  # as tables with gaps write whole numbers
+        value = int(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
@@ -118,8 +138,10 @@ class _Reader:
     def __init__(self, settings: SplitSettings) -> None:
         self._settings: Final = settings
         wanted = [name for name in (TRANSCRIPT, CONTENT) if name in settings.disjoint]
-        names = (SPEAKER, RECORDING_ID, WAV_PATH, CORPUS, *settings.fields, *wanted)
-        self._coders: Final = {name: _Coder() for name in names}
+        names = (SPEAKER, RECORDING_ID, CALL_ID, WAV_PATH, CORPUS, *settings.fields, *wanted)
+        self._coders: Final = {name: _Coder(name_key if name in _NAMES else None) for name in names}
+        self._unknown: Final = frozenset(map(name_key, settings.unknown_ids)) | {""}
+        self._real_path: Final = lru_cache(2**16)(os.path.realpath)
         self._pattern_coders: Final = [(pattern, _Coder()) for pattern in settings.patterns]
         self._ids: Final[list[str]] = []
         self._fields: Final[set[str]] = set()
@@ -136,9 +158,9 @@ class _Reader:
     def _value(self, name: str, utterance: Utterance) -> str | None:
         if name == SPEAKER:
             speaker = utterance.speaker_id
-            return None if speaker in self._settings.unknown_ids else speaker
+            return None if speaker is None or name_key(speaker) in self._unknown else speaker
         if name == WAV_PATH:
-            return None if utterance.wav_path is None else os.path.normpath(utterance.wav_path)
+            return None if utterance.wav_path is None else self._real_path(utterance.wav_path)
         if name == TRANSCRIPT:
             return transcript_key(utterance.transcript)
         if name == CONTENT:

@@ -103,6 +103,13 @@ def test_leave_one_speaker_out_tests_each_speaker_in_the_order_of_numbers(
         make_plan(rows, protocol="loso", max_folds=10)
 
 
+@pytest.mark.parametrize("unknown", ["own", "train"])
+def test_no_speaker_can_be_left_out_where_none_is_known(make_plan: MakePlan, make_rows: MakeRows, unknown: str) -> None:
+    rows = make_rows(*({"speaker_id": (None, " ", "X")[number % 3]} for number in range(12)))
+    with pytest.raises(DataError, match="no row has a known speaker, so none can be left out"):
+        make_plan(rows, protocol="loso", unknown_speakers=unknown, unknown_ids=frozenset({"x"}))
+
+
 def test_speakers_of_one_recording_are_left_out_together(make_plan: MakePlan, make_rows: MakeRows) -> None:
     rows = make_rows(*({"speaker_id": f"s{number % 5}", "recording_id": f"r{number % 5 // 2}"} for number in range(20)))
     plan = make_plan(rows, protocol="loso")

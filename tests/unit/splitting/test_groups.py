@@ -84,6 +84,45 @@ def test_a_recording_is_shared_through_its_id_and_through_its_file(
     assert groups_of(make_plan(rows, disjoint=("speaker",))) == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_file_under_two_names_is_one_recording(make_plan: MakePlan, make_rows: MakeRows, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.wav").write_bytes(b"RIFF")
+    (tmp_path / "link.wav").symlink_to(tmp_path / "folder" / "a.wav")
+    (tmp_path / "other").symlink_to(tmp_path / "folder")
+    paths = ("folder/a.wav", "link.wav", "other/a.wav", "folder/../link.wav")
+    rows = make_rows(
+        *({"speaker_id": path, "wav_path": str(tmp_path / path), "end": 1.0} for path in paths), {"speaker_id": "x"}
+    )
+    assert groups_of(
+        make_plan(
+            [
+                *rows,
+                *(
+                    {**row, "utterance_id": f"v{place}", "speaker_id": f"y{place}", "wav_path": None}
+                    for place, row in enumerate(rows)
+                ),
+            ]
+        )
+    )[:5] == [0, 0, 0, 0, 1]
+
+
+def test_a_name_written_by_two_hands_is_one(make_plan: MakePlan, make_rows: MakeRows) -> None:
+    rows = make_rows(
+        {"speaker_id": "Bình", "call_id": "c1"},
+        {"speaker_id": "bi\u0300nh "},
+        {"speaker_id": "An", "call_id": " C1"},
+        {"speaker_id": "Cúc", "recording_id": 7},
+        {"speaker_id": "Em", "recording_id": 7.0},
+        {"speaker_id": "Gấm"},
+        {"speaker_id": "Hoa"},
+    )
+    plan = make_plan(rows)
+    assert groups_of(plan) == [0, 0, 0, 1, 1, 2, 3]
+    assert plan.table.speakers.names == make_plan(rows[::-1]).table.speakers.names
+    assert len(plan.table.speakers.names) == 6
+    assert groups_of(make_plan(rows, disjoint=("speaker",))) == [0, 0, 1, 2, 3, 4, 5]
+
+
 def test_bit_identical_audio_is_shared_where_its_content_counts(
     make_plan: MakePlan, make_rows: MakeRows, tmp_path: Path
 ) -> None:
