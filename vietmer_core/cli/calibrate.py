@@ -37,6 +37,9 @@ def calibrate(
 
     if max_risk is not None and coverage is not None:
         raise typer.BadParameter("give `--max-risk` or `--coverage`, not both: each chooses the threshold.")
+    for option, value in (("--max-risk", max_risk), ("--coverage", coverage)):
+        if value is not None and not 0 <= value <= 1:  # typer lets NaN pass
+            raise typer.BadParameter(f"must be a number from 0 to 1, but is {value}.", param_hint=option)
     trained = TrainedRun.load(run, device=device, uncalibrated=True)
     console = Console(stderr=True)
     with utterance_bar(console, "valid split") as bar, closing(CacheDisplay(console)) as display:

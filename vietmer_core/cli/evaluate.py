@@ -52,7 +52,7 @@ def evaluate(
         return
     console = Console()
     show_evaluation(console, evaluation)
-    console.print(f"files: {folder} and {trained.folder.predictions_path(chosen)}", soft_wrap=True)
+    console.print(f"files: {folder} and {trained.folder.predictions_path(chosen)}", soft_wrap=True, markup=False)
 
 
 def _audit(console: "Console", trained: "TrainedRun") -> "Mapping[str, Any]":

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from vietmer_core.evaluation.subgroups import Group, Subgroups
     from vietmer_core.inference.evaluating import Evaluation
 
+TOO_GOOD: Final = {
+    "train": "The model was trained on this split, so its scores say nothing of others; report the test split.",
+    "valid": "This split chose the checkpoint, so its scores are too good; report the test split.",
+}
 HEADLINE: Final = ("macro_f1", "balanced_accuracy", "accuracy", "weighted_f1", "loss")
 
 
@@ -29,10 +33,8 @@ def show_evaluation(console: "Console", evaluation: "Evaluation") -> None:
 def _show_split(console: "Console", evaluation: "Evaluation") -> None:
     speakers = _counted(evaluation.macro_f1_interval.num_clusters, "speaker")
     console.print(f"{evaluation.split} split, {evaluation.scores.num_utterances} utterances, {speakers}")
-    if evaluation.split == "valid":
-        console.print(
-            "This split chose the checkpoint, so its scores are too good; report the test split.", soft_wrap=True
-        )
+    if evaluation.split in TOO_GOOD:
+        console.print(TOO_GOOD[evaluation.split], soft_wrap=True)
     show_standing(console, evaluation)
 
 
@@ -96,6 +98,7 @@ def _show_changes(console: "Console", evaluation: "Evaluation") -> None:
 
 
 def _class_table(scores: "Scores") -> "Table":
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("label", title="by class", title_justify="left")
@@ -103,24 +106,26 @@ def _class_table(scores: "Scores") -> "Table":
         table.add_column(heading, justify="right")
     for index, label in enumerate(scores.labels):
         figures = [f"{values[index]:.3f}" for values in (scores.precision, scores.recall, scores.f1)]
-        table.add_row(label, *figures, str(scores.support[index]))
+        table.add_row(escape(label), *figures, str(scores.support[index]))
     return table
 
 
 def _confusion_table(scores: "Scores") -> "Table":
     """Counts, true label in rows; the columns carry the numbers of the rows, so that many labels fit."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("true", title="confusion: predicted label in columns", title_justify="left")
     for index in range(len(scores.labels)):
         table.add_column(str(index + 1), justify="right")
     for index, label in enumerate(scores.labels):
-        table.add_row(f"{index + 1} {label}", *(str(count) for count in scores.confusion[index]))
+        table.add_row(f"{index + 1} {escape(label)}", *(str(count) for count in scores.confusion[index]))
     return table
 
 
 def _show_subgroups(console: "Console", found: "Mapping[str, Subgroups]") -> None:
     """One table of every group of every field, and the gaps below it."""
+    from rich.markup import escape
     from rich.table import Table
 
     if not found:
@@ -130,7 +135,7 @@ def _show_subgroups(console: "Console", found: "Mapping[str, Subgroups]") -> Non
         table.add_column(heading, justify="right", no_wrap=True)
     for name, groups in found.items():
         table.add_section()
-        table.add_row(name, style="bold")
+        table.add_row(escape(name), style="bold")
         for value, group in groups.groups.items():
             table.add_row(*_group_cells(value, group))
     console.print(table)
@@ -150,10 +155,12 @@ def _gap_note(found: "Subgroups") -> str:
 
 
 def _group_cells(value: str, group: "Group") -> list[str]:
+    from rich.markup import escape
+
     few = " (few)" if group.is_small else ""
     interval = "none" if group.interval.method == "none" else f"{group.interval.low:.3f}–{group.interval.high:.3f}"
     return [
-        f"  {value}",
+        f"  {escape(value)}",
         f"{group.num_utterances}{few}",
         f"{group.num_clusters}{' (few)' if group.interval.too_few else ''}",
         f"{group.scores['macro_f1']:.3f}",

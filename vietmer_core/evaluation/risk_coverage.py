@@ -60,7 +60,13 @@ class RiskCoverage:
         return [attrs.asdict(point) for point in self.points()]
 
     def at_coverage(self, coverage: float) -> OperatingPoint:
-        """The highest threshold that keeps at least this share of the utterances."""
+        """The highest threshold that keeps at least this share of the utterances.
+
+        Raises:
+            ValueError: if `coverage` is no number from 0 to 1.
+        """
+        if not 0 <= coverage <= 1:
+            raise ValueError(f"`coverage` must be a number from 0 to 1, but is {coverage} instead.")
         return self._point(int(np.searchsorted(self.coverage, coverage - 1e-12)))
 
     def at_risk(self, risk: float) -> OperatingPoint:

@@ -15,6 +15,8 @@ from vietmer_core.evaluation.reliability import TINY
 
 LOWEST: Final = 0.01
 HIGHEST: Final = 100.0
+FLAT: Final = 1e-9
+"""A slope of the loss, at even probabilities, that is rounding."""
 
 
 def with_temperature(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
@@ -41,13 +43,16 @@ def with_temperature(probabilities: NDArray[np.float64], temperature: float) -> 
 def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
     """The temperature of the smallest loss on `probabilities (utterances, classes)` and `truth (utterances,)`.
 
-    The loss has one minimum, since it is convex in 1 / temperature.
+    The loss is convex in 1 / temperature, so it has one minimum, or falls for ever: towards 0 where no utterance is
+    predicted wrongly, towards infinity where the true labels are no likelier than the mean of all.
 
     Raises:
-        RunError: if the loss falls up to a bound, 0.01 or 100, so that no temperature is the best.
+        RunError: if no temperature is the best, or the best lies beyond 0.01 or 100.
     """
     logs = np.log(np.maximum(probabilities, TINY))
     true_logs = logs[np.arange(len(truth)), truth]
+    tells_nothing = bool((true_logs - logs.mean(axis=1)).mean() <= FLAT)
+    errs_never = bool((true_logs >= logs.max(axis=1)).all())
 
     def loss(log_temperature: float) -> float:
         inverse = np.exp(-log_temperature)
@@ -57,12 +62,12 @@ def fit_temperature(probabilities: NDArray[np.float64], truth: NDArray[np.int64]
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8})
     best = float(found.x)
     margin = 1e-3
-    if best < bounds[0] + margin:
+    if not tells_nothing and (errs_never or best < bounds[0] + margin):
         raise RunError(
             "no temperature fits: the model predicts the utterances it is fitted on without an error, so it cannot "
             "be too sure. Calibrate on more utterances, or on ones that did not choose the model."
         )
-    if best > bounds[1] - margin:
+    if tells_nothing or best > bounds[1] - margin:
         raise RunError(
             "no temperature fits: the probabilities say nothing of the true labels, so that even ones are the best. "
             "Look at the scores of the validation split first."

@@ -90,6 +90,18 @@ def test_a_split_without_an_error_has_no_temperature() -> None:
         fit_temperature(found.probabilities, found.predicted)
 
 
+@pytest.mark.parametrize("probabilities", [[[0.6, 0.4], [0.7, 0.3]], [[0.51, 0.49]], [[0.6, 0.4], [1, 0], [0.9, 0.1]]])
+def test_few_utterances_without_an_error_have_no_temperature(probabilities: list[list[float]]) -> None:
+    with pytest.raises(RunError, match="without an error"):
+        fit_temperature(np.array(probabilities), np.zeros(len(probabilities), dtype=np.int64))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 28])
+def test_even_probabilities_have_no_temperature(classes: int) -> None:
+    with pytest.raises(RunError, match="nothing of the true labels"):
+        fit_temperature(np.full((40, classes), 1 / classes), np.arange(40) % classes)
+
+
 def test_probabilities_that_tell_nothing_have_no_temperature() -> None:
     probabilities = np.tile([[0.6, 0.2, 0.2], [0.2, 0.6, 0.2], [0.2, 0.2, 0.6]], (40, 1))
     with pytest.raises(RunError, match="nothing of the true labels"):
