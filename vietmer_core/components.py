@@ -29,6 +29,7 @@ class Role(StrEnum):
     IMPORTER = "importer"
     TRACKER = "tracker"
     EXECUTOR = "executor"
+    SEARCH = "search"
 
 
 class Modality(StrEnum):

@@ -60,3 +60,12 @@ def test_a_child_of_a_child_is_watched(tmp_path: Path) -> None:
     assert "PermissionError: refused" in done.stderr
     assert attempts_in(tmp_path / "watch") == [f"socket.getaddrinfo {HOST}"]
     assert processes_in(tmp_path / "watch") == 2
+
+
+def test_an_address_of_this_machine_is_let_through_where_it_is_named(tmp_path: Path) -> None:
+    """192.0.2.1 stands for it; a packet to 192.0.2.2 would leave."""
+    source = "import socket, sys; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect((sys.argv[1], 9))"
+    environment = watched_environment(tmp_path / "watch", os.environ, here=["192.0.2.1"])
+    for host in ("192.0.2.1", "192.0.2.2"):
+        subprocess.run([sys.executable, "-c", source, host], env=environment, capture_output=True, check=False)
+    assert attempts_in(tmp_path / "watch") == ["socket.connect 192.0.2.2"]

@@ -30,6 +30,7 @@ from vietmer_core.cli import (
     replay,
     reproduce,
     runs,
+    search,
     train,
 )
 from vietmer_core.errors import ElsewhereError, VietmerError
@@ -50,6 +51,7 @@ commands.command("calibrate")(calibrate.calibrate)
 commands.command("compare", epilog=compare.COMPARE_EXIT_CODES)(compare.compare)
 commands.command("crosscorpus", epilog=crosscorpus.CROSSCORPUS_EXIT_CODES)(crosscorpus.crosscorpus)
 commands.command("ablate", epilog=ablate.EXIT_CODES)(ablate.ablate)
+commands.command("search", epilog=search.EXIT_CODES)(search.search)
 commands.command("predict")(predict.predict)
 commands.command("reliance")(reliance.reliance)
 commands.command("errors")(errors.errors)

@@ -7,12 +7,13 @@ those that they start. What is seen are Python's own sockets; those of a library
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 LOG_VARIABLE: Final = "VIETMER_OUTBOUND_LOG"
+HERE_VARIABLE: Final = "VIETMER_OUTBOUND_HERE"
 _HOST_AT: Final = {
     "socket.getaddrinfo": 0,
     "socket.gethostbyname": 0,
@@ -41,6 +42,8 @@ def outbound(event: str, arguments: tuple[Any, ...]) -> str:
         host = host.decode(errors="replace")
     is_path = event.startswith("socket.connect") and not isinstance(address, tuple)  # of a socket between processes
     if is_path or not isinstance(host, str) or host in {"", "localhost", "::1"} or host.startswith("127."):
+        return ""
+    if host in os.environ.get(HERE_VARIABLE, "").split():
         return ""
     return f"{event} {host}"
 
@@ -77,7 +80,7 @@ def refused(attempts: list[str]) -> Iterator[None]:
         yield
 
 
-def watched_environment(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+def watched_environment(folder: Path, environment: Mapping[str, str], *, here: Sequence[str] = ()) -> dict[str, str]:
     """The environment of a process that is watched with all that it starts; `attempts_in` tells what they tried.
 
     Proxies are left out, so that an attempt names the host that it means, and so are the variables of a test run.
@@ -85,12 +88,13 @@ def watched_environment(folder: Path, environment: Mapping[str, str]) -> dict[st
     Args:
         folder: A fresh folder.
         environment: Of a user.
+        here: Other addresses of this machine, which are let through.
     """
     folder.mkdir(parents=True)
     shutil.copy(__file__, folder / "sitecustomize.py")
     path = os.pathsep.join([str(folder), *(entry for entry in sys.path if entry)])
     kept = {name: value for name, value in environment.items() if name.lower() not in _PROXIES and name not in _TESTING}
-    return {**kept, "PYTHONPATH": path, LOG_VARIABLE: str(folder / "log")}
+    return {**kept, "PYTHONPATH": path, LOG_VARIABLE: str(folder / "log"), HERE_VARIABLE: " ".join(here)}
 
 
 def attempts_in(folder: Path) -> list[str]:

@@ -1,0 +1,1 @@
+"""Cells of a VietMER matrix on a Ray cluster."""

@@ -1,0 +1,43 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vietmer_executor_ray.usage_data import OFF
+
+NODE = {"num_cpus": 1, "object_store_memory": 80 * 1024**2}
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real cluster of one node with one core, which the test process has joined; a test may add another node."""
+    kept = dict(os.environ)
+    os.environ.update({**OFF, "HOME": str(tmp_path_factory.mktemp("home"))})
+    import ray
+    from ray.cluster_utils import Cluster
+    from vietmer_executor_ray.cluster import join
+
+    made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    try:
+        join(made.address)
+        yield made
+    finally:
+        ray.shutdown()
+        made.shutdown()
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+@pytest.fixture
+def node(cluster: Any) -> Iterator[Any]:
+    """One more node of that cluster, with one core."""
+    made = cluster.add_node(**NODE)
+    yield made
+    if made in cluster.worker_nodes:
+        cluster.remove_node(made, allow_graceful=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "cells"

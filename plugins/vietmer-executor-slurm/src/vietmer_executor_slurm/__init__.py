@@ -1,0 +1,1 @@
+"""Cells of a VietMER matrix as jobs of a Slurm cluster."""

@@ -1,0 +1,1 @@
+"""Trials of a VietMER search, proposed by Optuna."""
