@@ -188,17 +188,19 @@ def _with_test(spec: ExperimentSpec, asked: ExperimentSpec) -> ExperimentSpec:
 
 
 def audit_of(train: Corpus, test: Corpus, *, label_field: str) -> str:
-    """The verdict on leaks from the training split of one corpus to the test split of another.
+    """The verdict on leaks from the training and validation splits of one corpus to the test split of another.
 
-    One that cannot be had, as where no recording can be decoded, is `not audited`.
+    Both made the model: one its weights, the other the choice among them. A leak between these two alone does not
+    count. A verdict that cannot be had, as where no recording can be decoded, is `not audited`.
     """
     from vietmer_core.audit import audit_splits
 
     splits = {
         name: [ManifestSource(path=corpus.manifest(name), label_map=corpus.labels)]
-        for name, corpus in (("train", train), ("test", test))
+        for name, corpus in (("train", train), ("valid", train), ("test", test))
     }
     try:
-        return audit_splits(splits, label_field=label_field, probes=False).verdict
+        report = audit_splits(splits, label_field=label_field, probes=False)
     except VietmerError:
         return NOT_AUDITED
+    return "leak" if any("test" in leak.splits for leak in report.leaks) else "clean"

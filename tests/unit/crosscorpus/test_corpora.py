@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from vietmer_core.crosscorpus.corpora import read_corpora
+from vietmer_core.crosscorpus.running import audit_of
 from vietmer_core.crosscorpus.specs import labels_to_train
 from vietmer_core.errors import AssemblyError, DataError
 from vietmer_core.label_maps.named import LabelMapError, NamedLabelMap
@@ -38,6 +39,18 @@ def test_a_corpus_is_known_by_its_name_or_by_the_one_given(tmp_path: Path) -> No
     corpora = read_corpora([f"first={tmp_path}", f"calls:second={tmp_path}"], label_map=MAP)
     assert [(corpus.name, corpus.mapped_as) for corpus in corpora] == [("first", "first"), ("calls", "second")]
     assert corpora[0].map_to(("sad",)) == {"mad": None, "down": "sad", "calm": None}
+
+
+@pytest.mark.parametrize(("shared", "verdict"), [("train", "leak"), ("valid", "leak"), ("", "clean")])
+def test_what_made_a_model_is_audited_beside_what_it_is_tested_on(tmp_path: Path, shared: str, verdict: str) -> None:
+    corpora = read_corpora([f"{name}={tmp_path}" for name in ("first", "second")], label_map=MAP)
+    for split in ("train", "valid", "test"):
+        write_split(tmp_path, split, ["mad", "down"] if split != "test" else ["anger", "fear"])
+        path = tmp_path / f"{split}.jsonl"
+        speaker = "thu" if split in ("test", shared) else "lan"  # what train and valid share does not count
+        text = path.read_text(encoding="utf-8").replace("lan", speaker)
+        path.write_text(text.replace("t\\u00f4i vui", f"nói {split}"), encoding="utf-8")
+    assert audit_of(*corpora, label_field="emotion") == verdict
 
 
 def test_the_labels_of_a_split_are_those_of_the_space_in_its_order(tmp_path: Path) -> None:
