@@ -28,6 +28,7 @@ from vietmer_core.cli import (
     predict,
     reliance,
     replay,
+    report,
     reproduce,
     runs,
     search,
@@ -55,6 +56,7 @@ commands.command("search", epilog=search.EXIT_CODES)(search.search)
 commands.command("predict")(predict.predict)
 commands.command("reliance")(reliance.reliance)
 commands.command("errors")(errors.errors)
+commands.command("report", epilog=report.REPORT_EXIT_CODES)(report.report)
 commands.command("reproduce")(reproduce.reproduce)
 commands.command("replay")(replay.replay)
 commands.add_typer(runs.commands, name="runs")
