@@ -1,12 +1,18 @@
 """What stands beside the scores of `vietmer evaluate`: the split's protocol and the audit's verdict."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from vietmer_core.cli.main import commands
+from vietmer_core.errors import RunError
+from vietmer_core.evaluation.predictions import NOT_FINITE
+from vietmer_core.inference import trained_run
 
 
 def vietmer(*arguments: object) -> Result:
@@ -45,6 +51,28 @@ def test_without_an_audit_the_verdict_says_so(run: Path, workplace: Path) -> Non
     printed = vietmer("evaluate", run).output
     assert "audit: not audited: " in printed
     assert "train.jsonl" in printed
+
+
+def test_probabilities_that_are_no_numbers_are_never_scored(
+    run: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = trained_run.load_model_state
+
+    def load_broken(model: torch.nn.Module, state: Mapping[str, Any], *, path: Path) -> None:
+        load(model, state, path=path)
+        with torch.no_grad():
+            for weights in model.parameters():
+                weights.fill_(float("nan"))
+
+    monkeypatch.setattr(trained_run, "load_model_state", load_broken)
+    for command in (("evaluate", run, "--no-audit"), ("calibrate", run), ("reliance", run, "--only", "marks")):
+        with pytest.raises(RunError, match="the model gives no finite probabilities of"):
+            vietmer(*command)
+    assert not (run / "predictions" / "test.jsonl").exists()
+    written = workplace / "predicted.jsonl"
+    vietmer("predict", run, workplace / "corpus" / "test.jsonl", "--output", written)
+    rows = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
+    assert {(row["predicted"], row["reason"]) for row in rows} == {(None, NOT_FINITE)}
 
 
 def test_scores_hold_what_a_reader_needs_to_believe_them(run: Path) -> None:

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from vietmer_core.batch import Batch
 from vietmer_core.canonical import CanonicalPasses
 from vietmer_core.data.loader import Fault, iterate, raise_fault
+from vietmer_core.errors import RunError
 from vietmer_core.memory import memory_told
 from vietmer_core.model import EmotionModel
 
@@ -20,6 +21,7 @@ GATHERED: Final = 128
 """Utterances, about, whose canonical passes of several rows are planned together."""
 GATHERED_BYTES: Final = 512 * 2**20
 """What their encoded frames take at most, about."""
+NOT_FINITE: Final = "the model gives no finite probabilities"
 REMEDY: Final = "Lower `shapes.frames_per_pass`, or leave the longest recordings out."
 
 
@@ -40,6 +42,31 @@ class Predictions:
     truth: NDArray[np.int64]
     tokens_cut: Mapping[int, int] = attrs.field(factory=dict)
     samples_added: Mapping[int, int] = attrs.field(factory=dict)
+
+    @property
+    def is_finite(self) -> NDArray[np.bool_]:
+        """`(utterances,)`, whether the model gave numbers: weights, or an input, out of all bounds give none."""
+        finite: NDArray[np.bool_] = np.isfinite(self.probabilities).all(axis=1)
+        return finite
+
+
+def require_finite(found: Predictions, *, place: str, name_of: Callable[[int], str]) -> None:
+    """Refuse predictions that are no numbers, of which the most probable class would be the first.
+
+    Args:
+        found: Of a split.
+        place: The run, for the message.
+        name_of: From a position in the split to the utterance's id.
+
+    Raises:
+        RunError: if there is one.
+    """
+    broken = found.indices[~found.is_finite].tolist()
+    if broken:
+        raise RunError(
+            f"{place}: {NOT_FINITE} of {len(broken):,} of {len(found.indices):,} utterances, the first of them "
+            f"`{name_of(broken[0])}`. Look at the losses of its training, or compute in float32."
+        )
 
 
 def predict_split(

@@ -16,7 +16,7 @@ from vietmer_core.evaluation.intervals import Interval
 from vietmer_core.evaluation.metrics import Scores
 from vietmer_core.evaluation.outcomes import Outcomes, numbered_clusters
 from vietmer_core.evaluation.prediction_files import prediction_rows, write_rows
-from vietmer_core.evaluation.predictions import Predictions, predict_split
+from vietmer_core.evaluation.predictions import Predictions, predict_split, require_finite
 from vietmer_core.evaluation.scored_split import ScoredSplit, score_outcomes
 from vietmer_core.features.filling import open_feature_cache, with_cache
 from vietmer_core.inference.trained_run import TrainedRun
@@ -108,7 +108,7 @@ def predict_of_split(
     where `cache` says so.
 
     Raises:
-        RunError: if the spec of the run names no such split.
+        RunError: if the spec of the run names no such split, or the model gives no finite probabilities.
         VietmerError: if the split cannot be read.
     """
     if split not in dict(run.spec.data.splits()):
@@ -128,6 +128,7 @@ def predict_of_split(
         passes=run.passes(),
         on_batch=on_batch,
     )
+    require_finite(found, place=str(run.folder.path), name_of=lambda row: manifest[row].utterance_id)
     return manifest, found
 
 

@@ -17,7 +17,7 @@ from vietmer_core.data.preparing import prepare_audio, prepare_text, samples_add
 from vietmer_core.data.splits import unread_rows
 from vietmer_core.errors import DataError
 from vietmer_core.evaluation.prediction_files import prediction_rows
-from vietmer_core.evaluation.predictions import predict_split
+from vietmer_core.evaluation.predictions import NOT_FINITE, predict_split
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.training.experiment import EVALUATION_BATCH_SIZE
 
@@ -29,7 +29,7 @@ class Prediction:
     """The emotion of one utterance.
 
     Attributes:
-        label: The most probable label, or None where there is nothing that the model reads.
+        label: The most probable label, or None where there is nothing that the model reads, or it gives no numbers.
         probabilities: Of each label, in the order of the label space, calibrated where the run is; empty where there is
             no label.
         reason: Why there is no label; empty otherwise.
@@ -89,7 +89,10 @@ def predict_utterance(
     passes = run.passes()
     with torch.inference_mode():
         logits = run.model(batch.to(run.device)) if passes is None else passes.logits([batch])  # (1, classes)
-        probabilities = run.calibrated(logits.double().softmax(dim=-1).cpu().numpy())[0].tolist()
+    own = logits.double().softmax(dim=-1).cpu()  # (1, classes)
+    if not bool(own.isfinite().all()):
+        return Prediction(label=None, probabilities={}, reason=NOT_FINITE, abstain=True)
+    probabilities = run.calibrated(own.numpy())[0].tolist()
     named = dict(zip(run.spec.labels, probabilities, strict=True))
     label = max(named, key=lambda label: named[label])
     abstain = run.threshold is not None and named[label] < run.threshold
@@ -119,8 +122,9 @@ def predict_manifest(
 ) -> Iterator[dict[str, Any]]:
     """One row for each row of the manifests, in their order.
 
-    A row that has nothing the model reads, or whose audio cannot be read, gets `predicted: null` and a `reason`; the
-    others are predicted all the same. Where the run has a threshold, every row says whether the model would `abstain`.
+    A row that has nothing the model reads, whose audio cannot be read, or of which the model gives no finite
+    probabilities, gets `predicted: null` and a `reason`; the others are predicted all the same. Where the run has a
+    threshold, every row says whether the model would `abstain`.
 
     Raises:
         DataProblemsError: if lines of a manifest are malformed.
@@ -150,7 +154,13 @@ def predict_manifest(
         on_fault=note,
         on_batch=on_batch,
     )
-    found = attrs.evolve(found, probabilities=run.calibrated(found.probabilities))
+    reasons |= dict.fromkeys(found.indices[~found.is_finite].tolist(), NOT_FINITE)
+    found = attrs.evolve(
+        found,
+        indices=found.indices[found.is_finite],
+        probabilities=run.calibrated(found.probabilities[found.is_finite]),
+        truth=found.truth[found.is_finite],
+    )
     written = prediction_rows(found, manifest, labels, threshold=run.threshold)
     rows = dict(zip(found.indices.tolist(), written, strict=True))
     for row in range(len(manifest)):

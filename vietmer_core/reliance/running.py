@@ -12,7 +12,7 @@ from vietmer_core.data.dataset import UtteranceDataset
 from vietmer_core.data.draw import Draw
 from vietmer_core.data.loader import evaluation_batches, iterate, make_loader
 from vietmer_core.evaluation.outcomes import Outcomes, numbered_clusters
-from vietmer_core.evaluation.predictions import predict_split
+from vietmer_core.evaluation.predictions import predict_split, require_finite
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.reliance.attention import Reading, attended_modules, attention_of
 from vietmer_core.reliance.changes import Changed, Removed, Split, unchanged
@@ -121,6 +121,8 @@ class ChangedRuns:
             passes=self._passes,
             on_batch=self._on_batch,
         )
+        manifest = self._split.manifest
+        require_finite(found, place=str(self._run.folder.path), name_of=lambda row: manifest[row].utterance_id)
         return self._run.calibrated(found.probabilities), found.truth
 
     def _loader(self, changed: Changed, *, batches: Sequence[list[int]], draw: int = 0) -> Any:
