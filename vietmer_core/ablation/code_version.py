@@ -24,7 +24,10 @@ COMPUTED_BY: Final = (
     *("tokenizers", "safetensors", "peft", "timm", "sentencepiece", "underthesea", "pyvi"),
 )
 NOT_IN_A_CELL: Final = frozenset(
-    {"ablation", "audit", "cli", "comparison", "demo", "label_maps", "leaderboard", "reliance", "splitting", "testing"}
+    {
+        *("ablation", "ablation_results", "audit", "cli", "comparison", "demo", "label_maps", "leaderboard", "pages"),
+        *("reliance", "splitting", "testing"),
+    }
 )
 """Folders of the core that do not change the scores of a cell."""
 _REQUIREMENT: Final = re.compile(r"vietmer-[a-z0-9-]+")

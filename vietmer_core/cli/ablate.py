@@ -122,7 +122,17 @@ def _run(matrix: "Matrix", plan: "Plan", executor: "Executor", *, console: "Cons
     except KeyboardInterrupt:
         typer.echo("stopped at once; the same command goes on from there", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    if not summary.is_stopped:
+        _show_table(board)
     _report(board, summary)
+
+
+def _show_table(board: "Board") -> None:
+    from rich.console import Console
+
+    from vietmer_core.cli.ablation import show_matrix
+
+    show_matrix(Console(highlight=False), board.folder.path)
 
 
 @contextmanager

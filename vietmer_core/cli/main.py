@@ -11,6 +11,7 @@ import typer
 
 from vietmer_core.cli import (
     ablate,
+    ablation,
     cache,
     calibrate,
     compare,
@@ -52,6 +53,7 @@ commands.command("calibrate")(calibrate.calibrate)
 commands.command("compare", epilog=compare.COMPARE_EXIT_CODES)(compare.compare)
 commands.command("crosscorpus", epilog=crosscorpus.CROSSCORPUS_EXIT_CODES)(crosscorpus.crosscorpus)
 commands.command("ablate", epilog=ablate.EXIT_CODES)(ablate.ablate)
+commands.add_typer(ablation.commands, name="ablation")
 commands.command("search", epilog=search.EXIT_CODES)(search.search)
 commands.command("predict")(predict.predict)
 commands.command("reliance")(reliance.reliance)

@@ -21,6 +21,8 @@ from vietmer_core.training.run_folder import RunFolder
 
 CHANGE_NO_RESULT: Final = ("name", "seed", "loader", "cache", "trackers")
 """Fields of a spec in which runs of one system may differ."""
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The compiled one reads a resolved spec ten times as fast."""
 _STAMP: Final = re.compile(r"-\d{8}-\d{6}(-\d+)?$")
 """What `RunFolder.create` puts behind the name of a run."""
 
@@ -86,7 +88,7 @@ def read_tested_run(path: Path, *, split: str) -> TestedRun:
         has = "has new weights since it was evaluated" if folder.read_json(_scores_name(split)) else "is not evaluated"
         command = f"vietmer evaluate {path} --split {split}"
         raise RunError(f"{path}: the run {has} on the split `{split}`. Run `{command}` first, or give `--evaluate`.")
-    spec, scores = _resolved(folder), folder.read_json(_scores_name(split))
+    spec, scores = resolved_spec(folder), folder.read_json(_scores_name(split))
     rows, labels = read_rows(folder.predictions_path(split)), tuple(spec["labels"])
     found = _parts(rows, labels, place=folder.predictions_path(split))
     _require_same(scores, found, folder=folder, split=split)
@@ -113,10 +115,11 @@ def _scores_name(split: str) -> str:
     return f"evaluation/{split}/scores.json"
 
 
-def _resolved(folder: RunFolder) -> dict[str, Any]:
+def resolved_spec(folder: RunFolder) -> dict[str, Any]:
     """The resolved spec as plain values."""
     try:
-        spec = yaml.safe_load(folder.spec_path.read_text(encoding="utf-8"))
+        text = folder.spec_path.read_text(encoding="utf-8")
+        spec = yaml.load(text, Loader=_LOADER)  # noqa: S506  # both are safe loaders
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RunError(f"{folder.spec_path}: cannot be read: {error}.") from None
     if not isinstance(spec, dict) or not {"name", "seed", "labels", "data"} <= spec.keys():
