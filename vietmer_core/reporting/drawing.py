@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -99,7 +99,8 @@ def picture_of(drawing: Drawing, *, subject: str) -> Picture:
         drawing: What to draw.
         subject: What its scores rest on; it stands in the files' metadata.
     """
-    with rc_context(_STYLE):
+    with rc_context():
+        rcParams.update(_STYLE)  # type: ignore[arg-type]  # its stub wants a literal type for every key
         figure = drawing.draw()
         svg, pdf = io.StringIO(), io.BytesIO()
         FigureCanvasSVG(figure)

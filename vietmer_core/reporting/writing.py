@@ -18,7 +18,7 @@ def report_files(contents: Contents) -> dict[str, bytes]:
 
     With several runs the names of what belongs to one begin with its name.
     """
-    files = _of(contents.tables | {"headline": contents.headline}, contents.pictures, prefix="")
+    files = _of({**contents.tables, "headline": contents.headline}, contents.pictures, prefix="")
     for own in contents.runs:
         prefix = f"{own.run.slug}-" if len(contents.runs) > 1 else ""
         files |= _of(own.tables, own.pictures, prefix=prefix)
