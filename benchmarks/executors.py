@@ -102,7 +102,7 @@ def with_a_death(folder: Path, *, epochs: int) -> float:
     try:
         seconds = run(folder, f"{{kind: ray, address: '{cluster.address}'}}", epochs=epochs, watch=watch)
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray does not type it
     if not killed:
         sys.exit("the matrix ended before a node was killed: give it more epochs.")
     return seconds

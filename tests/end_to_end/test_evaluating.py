@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from vietmer_core.cli.main import commands
 from vietmer_core.errors import RunError
 from vietmer_core.evaluation.predictions import NOT_FINITE
-from vietmer_core.inference import trained_run
+from vietmer_core.training.weights import load_model_state
 
 
 def vietmer(*arguments: object) -> Result:
@@ -56,15 +56,13 @@ def test_without_an_audit_the_verdict_says_so(run: Path, workplace: Path) -> Non
 def test_probabilities_that_are_no_numbers_are_never_scored(
     run: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = trained_run.load_model_state
-
     def load_broken(model: torch.nn.Module, state: Mapping[str, Any], *, path: Path) -> None:
-        load(model, state, path=path)
+        load_model_state(model, state, path=path)
         with torch.no_grad():
             for weights in model.parameters():
                 weights.fill_(float("nan"))
 
-    monkeypatch.setattr(trained_run, "load_model_state", load_broken)
+    monkeypatch.setattr("vietmer_core.inference.trained_run.load_model_state", load_broken)
     for command in (("evaluate", run, "--no-audit"), ("calibrate", run), ("reliance", run, "--only", "marks")):
         with pytest.raises(RunError, match="the model gives no finite probabilities of"):
             vietmer(*command)

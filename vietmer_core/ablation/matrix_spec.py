@@ -35,7 +35,8 @@ def _memory(value: object) -> int:
     found = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise PydanticCustomError("component", "a size such as `2GiB` or `500MB`")
-    return round(float(found[1]) * _UNITS[found[2]])
+    number_of_bytes: int = round(float(found[1]) * _UNITS[found[2]])
+    return number_of_bytes
 
 
 def _plain_name(name: str) -> str:

@@ -46,7 +46,7 @@ class Predictions:
     @property
     def is_finite(self) -> NDArray[np.bool_]:
         """`(utterances,)`, whether the model gave numbers: weights, or an input, out of all bounds give none."""
-        finite: NDArray[np.bool_] = np.isfinite(self.probabilities).all(axis=1)
+        finite: NDArray[np.bool_] = np.all(np.isfinite(self.probabilities), axis=1)
         return finite
 
 

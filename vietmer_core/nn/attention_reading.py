@@ -12,7 +12,12 @@ from vietmer_core.protocols import ExposesAttention
 
 def exposing_modules(model: nn.Module) -> dict[str, nn.Module]:
     """The modules whose attention may be read, by their names in the model."""
-    return {name: module for name, module in model.named_modules() if isinstance(module, ExposesAttention)}
+    exposing: dict[str, nn.Module] = {}
+    for name, module in model.named_modules():
+        kept = module
+        if isinstance(module, ExposesAttention):
+            exposing[name] = kept
+    return exposing
 
 
 @contextmanager

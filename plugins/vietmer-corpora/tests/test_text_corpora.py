@@ -32,7 +32,7 @@ def test_vsmec_in_the_splits_of_the_authors(sample: Sample, read: Read) -> None:
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the corpora of `../shared/data` are not here")
 def test_vsmec_with_all_real_sentences_says_what_its_manifests_say(tmp_path: Path, read: Read) -> None:
-    real = {}
+    real: dict[str, dict[str, str]] = {}
     for split in ("train", "valid"):
         lines = (DATA / "vsmec_text" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines]

@@ -69,7 +69,7 @@ def identity(values: dict[str, Any], **given: Any) -> str:
 
 
 def changed(steps: list[str], value: Any) -> dict[str, Any]:
-    values = json.loads(json.dumps(SPEC))
+    values: dict[str, Any] = json.loads(json.dumps(SPEC))
     inner = values
     for step in steps[:-1]:
         inner = inner.setdefault(step, {})

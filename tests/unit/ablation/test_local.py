@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from vietmer_core.ablation import local
 from vietmer_core.ablation.executor import Job, Resources
 from vietmer_core.ablation.job_folder import JOB_FILE, JobFolder, write_json
 from vietmer_core.ablation.local import LocalExecutor, visible_gpus
@@ -47,7 +46,7 @@ def test_a_job_that_takes_too_long_is_ended_with_the_reason(tmp_path: Path, monk
     slow = job(tmp_path, 0, seconds=60, resources=Resources(minutes=1))
     began = time.monotonic()
     passed = iter([began, *(began + 61 + second for second in range(100_000))])
-    monkeypatch.setattr(local.time, "monotonic", lambda: next(passed))
+    monkeypatch.setattr("vietmer_core.ablation.local.time.monotonic", lambda: next(passed))
     (end,) = LocalExecutor(jobs=1).run([slow], stops=lambda: False)
     assert end.failure == "it took longer than the `minutes` that the matrix gives it."
 

@@ -6,7 +6,6 @@ from typing import Any, final
 
 import pytest
 
-from vietmer_core.ablation import running
 from vietmer_core.ablation.cell import Cell
 from vietmer_core.ablation.executor import Executor, Job, JobEnd
 from vietmer_core.ablation.job_folder import JobFolder, write_json
@@ -137,7 +136,7 @@ def test_a_cell_that_another_command_runs_is_waited_for_and_not_run(
         assert lock is not None
         lock.release()
 
-    monkeypatch.setattr(running.time, "sleep", the_other_ends)
+    monkeypatch.setattr("vietmer_core.ablation.running.time.sleep", the_other_ends)
     summary, _ = run(board, Pretend())
     assert (summary.finished, summary.ran) == (4, 3)
 
@@ -152,7 +151,7 @@ def test_a_cell_is_taken_over_where_the_other_command_dies(board: Board, monkeyp
         assert lock is not None
         lock.release()
 
-    monkeypatch.setattr(running.time, "sleep", the_other_dies)
+    monkeypatch.setattr("vietmer_core.ablation.running.time.sleep", the_other_dies)
     pretend = Pretend()
     summary, _ = run(board, pretend)
     assert (summary.finished, summary.ran) == (4, 4)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from vietmer_core.errors import AssemblyError
-from vietmer_core.training import half_precision
 from vietmer_core.training.half_precision import check_convolutions
 
 CPU = torch.device("cpu")
@@ -24,7 +23,7 @@ def wrong_in_half(monkeypatch: pytest.MonkeyPatch) -> None:
             made = REAL(given, weight, bias, stride, *rest)
         return torch.zeros_like(made) if is_half and stride[0] == 8 else made
 
-    monkeypatch.setattr(half_precision.nn.functional, "conv1d", convolve)
+    monkeypatch.setattr(nn.functional, "conv1d", convolve)
 
 
 @pytest.mark.usefixtures("wrong_in_half")

@@ -58,18 +58,19 @@ def _initialise(address: str | None) -> None:
 @contextmanager
 def _without_api_server() -> Iterator[None]:
     """Without a dashboard, Ray's API server does nothing but what `vietmer_executor_ray.usage_data` tells of."""
-    start = Node.start_api_server
+    node_class: Any = Node  # whose method is replaced for a while
+    start = node_class.start_api_server
 
     def start_none(node: Node, *, include_dashboard: bool | None, raise_on_failure: bool) -> None:
         assert not include_dashboard
         del raise_on_failure
         node._webui_url = ""  # noqa: SLF001  # where it would be
 
-    Node.start_api_server = start_none
+    node_class.start_api_server = start_none
     try:
         yield
     finally:
-        Node.start_api_server = start
+        node_class.start_api_server = start
 
 
 def _knock(address: str) -> None:
@@ -99,7 +100,7 @@ def _handlers_kept() -> Iterator[None]:
 
 def alive_nodes() -> dict[str, Mapping[str, float]]:
     """The resources of each machine that is there, by its id, whether in use or not."""
-    return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+    return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]  # Ray does not type it
 
 
 def fitting(needs: Resources, nodes: Mapping[str, Mapping[str, float]]) -> int:
