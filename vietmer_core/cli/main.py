@@ -25,6 +25,7 @@ from vietmer_core.cli import (
     doctor,
     errors,
     evaluate,
+    leaderboard,
     plugins,
     predict,
     reliance,
@@ -54,6 +55,7 @@ commands.command("compare", epilog=compare.COMPARE_EXIT_CODES)(compare.compare)
 commands.command("crosscorpus", epilog=crosscorpus.CROSSCORPUS_EXIT_CODES)(crosscorpus.crosscorpus)
 commands.command("ablate", epilog=ablate.EXIT_CODES)(ablate.ablate)
 commands.add_typer(ablation.commands, name="ablation")
+commands.add_typer(leaderboard.commands, name="leaderboard")
 commands.command("search", epilog=search.EXIT_CODES)(search.search)
 commands.command("predict")(predict.predict)
 commands.command("reliance")(reliance.reliance)
