@@ -6,6 +6,7 @@ forms, so that neither length nor pauses tell what is meant.
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Final, final
 
 import attrs
@@ -78,17 +79,24 @@ class Supply:
                     seen.add(wording.text)
                     self._wordings[content, wording.form].append(wording)
 
-    def take(self, content: Content, *, form: Form) -> Wording:
-        """An unused wording of the given form, from the frame used least so far."""
+    def take(
+        self, content: Content, *, form: Form, is_wanted: Callable[[Wording], bool] = lambda _wording: True
+    ) -> Wording:
+        """An unused wording of the given form, one that is wanted, from the frame used least so far."""
         shelf = self._wordings[content, form]
-        if not shelf:
+        wanted = [index for index, wording in enumerate(shelf) if is_wanted(wording)]
+        if not wanted:
             raise LookupError(f"the frames must supply enough sentences of form {form} for `{content}`, but ran out.")
-        uses = [self._uses[wording.frame] for wording in shelf]
-        fewest = min(uses)
-        rarest = [index for index, count in enumerate(uses) if count == fewest]
+        fewest = min(self._uses[shelf[index].frame] for index in wanted)
+        rarest = [index for index in wanted if self._uses[shelf[index].frame] == fewest]
         wording = shelf.pop(rarest[int(self._rng.integers(len(rarest)))])
         self._uses[wording.frame] += 1
         return wording
+
+    def exchange(self, wording: Wording, *, content: Content, is_wanted: Callable[[Wording], bool]) -> Wording:
+        """Another wording of the same form for one that was handed out and is never handed out again."""
+        self._uses[wording.frame] -= 1
+        return self.take(content, form=wording.form, is_wanted=is_wanted)
 
 
 def draw_forms(count: int, *, rng: np.random.Generator) -> list[Form]:

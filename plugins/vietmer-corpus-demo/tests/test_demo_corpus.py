@@ -11,6 +11,8 @@ import pytest
 import soundfile
 from vietmer_corpus_demo.plugin import DemoCorpusParams, build, register_components
 
+from vietmer_core.audit import audit_splits
+from vietmer_core.audit.wording import normalised
 from vietmer_core.components import Role
 from vietmer_core.data.manifest import Manifest, ManifestSource
 from vietmer_core.testing import conformance_tests
@@ -96,6 +98,19 @@ def test_no_value_stands_in_two_splits(corpus: Corpus, field: str) -> None:
     values = {split: {row[field] for row in corpus[split]} for split in SPLITS}
     for first, second in itertools.combinations(SPLITS, 2):
         assert values[first].isdisjoint(values[second])
+
+
+def test_an_audit_finds_no_leak() -> None:
+    splits = {split: [ManifestSource(path=DATA / f"{split}.jsonl")] for split in SPLITS}
+    report = audit_splits(splits, labels=EMOTIONS, decode_audio=False, probes=False)
+    assert [str(leak) for leak in report.leaks] == []
+    assert report.verdict == "clean"
+
+
+def test_no_words_stand_in_two_splits_in_any_order(corpus: Corpus) -> None:
+    words = {split: {tuple(sorted(normalised(row["transcript"]).split())) for row in corpus[split]} for split in SPLITS}
+    for first, second in itertools.combinations(SPLITS, 2):
+        assert words[first].isdisjoint(words[second])
 
 
 def test_no_sentence_is_said_twice(rows: list[Row]) -> None:
