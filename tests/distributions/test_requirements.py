@@ -57,7 +57,7 @@ def wanted_python(name: str) -> str:
 
 def pulled_in() -> set[str]:
     """Everything that `requirements.txt` installs in the present environment, apart from the house's own."""
-    roots = [Requirement("vietmer-core[testing]")]
+    roots = [Requirement("vietmer-core[frames,testing]")]
     roots += [Requirement(folder.name) for folder in FOLDERS]
     roots += [Requirement(line) for line in lines("requirements.txt") if not line.startswith("-")]
     seen: set[tuple[str, str]] = set()
@@ -66,7 +66,7 @@ def pulled_in() -> set[str]:
 
 
 def test_requirements_install_the_core_with_its_test_tools_under_the_constraints() -> None:
-    assert lines("requirements.txt")[:2] == ["-c constraints.txt", "-e .[testing]"]
+    assert lines("requirements.txt")[:2] == ["-c constraints.txt", "-e .[frames,testing]"]
 
 
 def test_requirements_name_every_folder_under_plugins_and_no_other() -> None:
