@@ -47,6 +47,9 @@ def ablate(
     no_audit: Annotated[
         bool, typer.Option("--no-audit", help="Leave out the search for leaks between splits.")
     ] = False,
+    no_table: Annotated[
+        bool, typer.Option("--no-table", help="Leave out the table at the end; `vietmer ablation table` makes it.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Take a matrix of more than 1,000 cells.")] = False,
 ) -> None:
     """Run every cell of a matrix that has not finished; the same command goes on after Ctrl-C or a kill."""
@@ -72,7 +75,7 @@ def ablate(
 
     show_plan(Console() if plan else console, made)
     if not plan:
-        _run(read, made, runner, console=console, audits=not no_audit)
+        _run(read, made, runner, console=console, audits=not no_audit, has_table=not no_table)
 
 
 def _plan(matrix: "Matrix", *, only: Sequence[str], group: Sequence[str], to: Path, allow_many: bool) -> "Plan":
@@ -104,7 +107,9 @@ def _retry(board: "Board") -> None:
     retry_failed(board)
 
 
-def _run(matrix: "Matrix", plan: "Plan", executor: "Executor", *, console: "Console", audits: bool) -> None:
+def _run(
+    matrix: "Matrix", plan: "Plan", executor: "Executor", *, console: "Console", audits: bool, has_table: bool
+) -> None:
     from vietmer_core.ablation.auditing import audited
     from vietmer_core.ablation.running import MatrixRunner
     from vietmer_core.training.interrupts import Interrupts
@@ -122,7 +127,7 @@ def _run(matrix: "Matrix", plan: "Plan", executor: "Executor", *, console: "Cons
     except KeyboardInterrupt:
         typer.echo("stopped at once; the same command goes on from there", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    if not summary.is_stopped:
+    if has_table and not summary.is_stopped:
         _show_table(board)
     _report(board, summary)
 

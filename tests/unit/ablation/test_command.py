@@ -19,7 +19,7 @@ from vietmer_core.cli.main import commands
 from vietmer_core.errors import SpecError
 
 Call = Callable[..., Any]
-COMMAND = [sys.executable, "-m", "vietmer_core", "ablate", "matrix.yaml", "--no-audit"]
+COMMAND = [sys.executable, "-m", "vietmer_core", "ablate", "matrix.yaml", "--no-audit", "--no-table"]
 
 
 def ablate(*arguments: str) -> Result:
@@ -62,7 +62,7 @@ def test_the_plan_says_what_would_be_run_and_runs_nothing(workplace: Path, write
 def test_a_matrix_is_run_scored_and_a_failed_cell_run_again(workplace: Path, write_matrix: Call) -> None:
     rates = {"levels": {"low": {}, "absurd": {"training": {"learning_rate": 1e30, "gradient_clip": None}}}}
     write_matrix(axes={"rate": rates}, replicates={})
-    result = ablate("--jobs", "1")
+    result = ablate("--jobs", "1", "--no-table")
     assert result.exit_code == 5
     assert "finished: 1 of 2 cells, 1 failed; 2 ended now" in result.stdout
     assert "rate=absurd: " in result.stdout
@@ -74,7 +74,10 @@ def test_a_matrix_is_run_scored_and_a_failed_cell_run_again(workplace: Path, wri
     assert "1 finished, 1 failed, 0 to run" in result.stdout
     assert "time:" not in result.stdout
     before = attempts(workplace)
-    assert ablate("--retry", "--no-audit").exit_code == 5
+    result = ablate("--retry", "--no-audit")
+    assert result.exit_code == 5
+    assert "page: " in result.stdout
+    assert (workplace / "ablations" / "tiny" / "tables" / "index.html").exists()
     after = attempts(workplace)
     assert sorted(after.values()) == [1, 2]
     assert {name for name in after if after[name] != before[name]} == {found.cells[1].folder.path.name}
