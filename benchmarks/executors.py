@@ -115,7 +115,7 @@ def attempts(folder: Path) -> list[int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--to", type=Path, help="Keep the folders here.")
     parser.add_argument(
         "--runs", nargs="+", default=list(RUNS), choices=list(RUNS), help="Some of them, in this order."

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 CORE_MODULES = (
     "vietmer_core.ablation.planning",
     "vietmer_core.ablation.results",
+    "vietmer_core.ablation.search.running",
     "vietmer_core.ablation.worker",
     "vietmer_core.audit.verdicts",
     "vietmer_core.augment.factory",

@@ -18,7 +18,12 @@ ENABLED = {"RAY_USAGE_STATS_ENABLED": "1", "RAY_USAGE_STATS_REPORT_INTERVAL_S": 
 
 ALONE = """
 import time, ray
-ray.init(num_cpus=1, object_store_memory=80 * 1024**2, logging_level="ERROR")
+for _ in range(3):
+    try:
+        ray.init(address="local", num_cpus=1, object_store_memory=80 * 1024**2, logging_level="ERROR")
+        break
+    except Exception:  # it has not started within 30 s
+        ray.shutdown()
 time.sleep(6)
 """
 JOBS = """

@@ -19,6 +19,8 @@ OBJECT_STORE_BYTES: Final = 80 * 1024**2
 """Of a cluster that is started here: jobs hand over no objects, and Ray takes no less than 75 MiB."""
 NAMESPACE: Final = "vietmer"
 KNOCK_SECONDS: Final = 10.0
+TOO_SLOW: Final = "timed out during startup"
+"""Ray gives its processes 30 s, which a machine in use may not meet."""
 
 
 def join(address: str | None) -> None:
@@ -45,14 +47,22 @@ def _initialise(address: str | None) -> None:
         ray.init(address=address, **quiet)
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with _without_api_server():
-        ray.init(
-            address="local",
-            num_cpus=cores,
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            **quiet,
-        )
+    for is_last in (False, False, True):
+        try:
+            with _without_api_server():
+                ray.init(
+                    address="local",
+                    num_cpus=cores,
+                    include_dashboard=False,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    **quiet,
+                )
+        except Exception as error:
+            ray.shutdown()
+            if is_last or TOO_SLOW not in str(error):
+                raise
+        else:
+            return
 
 
 @contextmanager
