@@ -22,6 +22,13 @@ CAUGHT_ELSEWHERE = {
     "corpus_manifest": "test_corpus_checks.py",
     "corpus_audio": "test_corpus_checks.py",
     "corpus_licence": "test_corpus_checks.py",
+    **dict.fromkeys(
+        ("executor_ends", "executor_threads", "executor_survives", "executor_stops"), "test_executor_checks.py"
+    ),
+    **dict.fromkeys(
+        ("importer_rows", "importer_manifest", "importer_deterministic", "importer_source", "importer_refusals"),
+        "test_importer_checks.py",
+    ),
     "assembled_poison": "test_a_model_that_multiplies_by_the_mask_is_caught, through `poison`",
 }
 
