@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vietmer_core.data.check_report import CheckReport
     from vietmer_core.data.manifest import ManifestSource
 
-commands: Final = typer.Typer(help="Check, describe and split manifests.", no_args_is_help=True)
+commands: Final = typer.Typer(help="Import, check, describe, split, audit and export manifests.", no_args_is_help=True)
 
 DEFAULT_LABEL_FIELD: Final = "emotion"
 REQUIREMENTS: Final = ("audio", "text", "label")

@@ -64,5 +64,7 @@ def show_leaderboard(console: "Console", found: "Leaderboard") -> None:
             console.print(f"note: {note}", soft_wrap=True, markup=False)
     lines = sum(len(board.lines) for board in found.boards)
     console.print(f"{lines} entries in {len(found.boards)} tables; {len(found.faults)} results are not listed")
+    if not lines and not found.faults:
+        console.print("no run there is evaluated: `vietmer evaluate RUN` scores one.", soft_wrap=True, markup=False)
     for fault in found.faults:
         console.print(f"not listed: {fault}", soft_wrap=True, markup=False)

@@ -117,7 +117,8 @@ def _json_fault(text: str, error: Exception) -> Fault:
     else:
         remedy = "Write one JSON object a line."
     if isinstance(error, json.JSONDecodeError):
-        return Fault(code="bad-json", message=f"not JSON: {error.msg} at column {error.colno}.", remedy=remedy)
+        found = error.msg.removesuffix(" at")
+        return Fault(code="bad-json", message=f"not JSON: {found} at column {error.colno}.", remedy=remedy)
     return Fault(code="bad-json", message="not JSON that can be read: too deep, or a number too long.", remedy=remedy)
 
 

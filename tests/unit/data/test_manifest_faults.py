@@ -57,6 +57,7 @@ def test_a_faulty_row_is_named_with_line_and_field(
     ("line", "expected"),
     [
         (b"{oops}", "2: not JSON: "),
+        (b'{"utterance_id": "a', "2: not JSON: Unterminated string starting at column 18."),
         (b'{"start": NaN}', "2: `NaN` is not JSON."),
         (b'{"start": -Infinity}', "2: `-Infinity` is not JSON."),
         (b'{"a": 1, "a": 2}', "2: a: the object names `a` twice."),

@@ -249,3 +249,10 @@ def test_no_result_is_an_empty_page_and_no_folder_an_error(tmp_path: Path) -> No
     assert "No result was found." in markdown(found, title="All")
     with pytest.raises(RunError, match="there is no such folder"):
         build_leaderboard(tmp_path / "nothing")
+
+
+def test_a_folder_without_an_evaluated_run_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    result = CliRunner().invoke(commands, ["leaderboard", "build", str(tmp_path / "runs")])
+    assert result.exit_code == 0
+    assert "no run there is evaluated: `vietmer evaluate RUN` scores one." in result.output
