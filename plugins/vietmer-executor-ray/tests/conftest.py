@@ -21,10 +21,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     for is_last in (False, False, True):
         made = Cluster()
         try:
-            made.add_node(**NODE, include_dashboard=False)
+            made.add_node(include_dashboard=False, **NODE)  # type: ignore[arg-type]  # numbers of its own options
             break
         except Exception as error:  # Ray gives a node 30 s to start, which a machine in use may not meet
-            made.shutdown()
+            made.shutdown()  # type: ignore[no-untyped-call]  # Ray does not type it
             if is_last or "timed out during startup" not in str(error):
                 raise
     try:
