@@ -95,7 +95,7 @@ def test_a_probe_says_about_how_long_it_takes(workplace: Path, write_matrix: Cal
 
 @pytest.mark.slow
 def test_killed_at_a_random_moment_no_cell_is_lost_and_none_repeated(workplace: Path, write_matrix: Call) -> None:
-    write_matrix(set={"training": {"epochs": 12}})
+    write_matrix(set={"training": {"epochs": 4}})
     process = start(workplace, "--jobs", "2")
     finished = workplace / "ablations" / "tiny" / "cells"
     deadline = time.monotonic() + 300
