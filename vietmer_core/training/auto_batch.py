@@ -26,6 +26,7 @@ from vietmer_core.pretrained.backbone import LAST, backbones
 from vietmer_core.training.augmenting import slowest_augmentation
 from vietmer_core.training.experiment import Experiment, split_dataset
 from vietmer_core.training.forward import ForwardPass
+from vietmer_core.training.half_precision import DTYPES
 from vietmer_core.training.processes import Processes
 from vietmer_core.training.steps import targets
 
@@ -33,7 +34,6 @@ SHARE: Final = 0.85
 """Of the memory that is free, how much a pass may take: what else a run holds, and what allocators waste, is left."""
 STATES: Final = 12
 """Bytes beside the weights of a parameter that is trained: its gradient and two states of AdamW, in fp32."""
-AUTOCAST: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @attrs.frozen(kw_only=True)
@@ -181,7 +181,7 @@ def _try(experiment: Experiment, batch: Batch) -> None:
     passes = experiment.passes if spec.shapes.training == "canonical" else None
     forward = ForwardPass(experiment.model, passes=passes).train()
     drawn = batch.drawn(seed=part_seed(spec.seed, "draws"), epoch=0).to(device)
-    dtype = AUTOCAST.get(spec.training.precision)
+    dtype = DTYPES.get(spec.training.precision)
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         torch.autocast(device.type, dtype=dtype, enabled=dtype is not None),

@@ -9,6 +9,8 @@ from torch.random import fork_rng
 
 from vietmer_core.errors import AssemblyError
 
+DTYPES: Final = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""Of autocast, by `training.precision`."""
 LARGEST_ERROR: Final = 0.1
 """Of the largest output. Rounding to bf16 makes 0.004."""
 _STEPS: Final = 64
@@ -29,7 +31,7 @@ def check_convolutions(model: nn.Module, *, precision: str, device: torch.device
     with fork_rng(devices=[]):
         torch.manual_seed(0)
         for part in _kinds(model):
-            error = _error(part)
+            error = _error(part, dtype=DTYPES[precision])
             if not error <= LARGEST_ERROR:
                 shape = f"{part.in_channels} to {part.out_channels} channels, kernel {part.kernel_size[0]}, stride"
                 raise AssemblyError(
@@ -51,7 +53,7 @@ def _kinds(model: nn.Module) -> Iterator[nn.Conv1d]:
 
 
 @torch.no_grad()
-def _error(part: nn.Conv1d) -> float:
+def _error(part: nn.Conv1d, *, dtype: torch.dtype) -> float:
     """The largest difference from fp32, over the largest value of it."""
     samples = part.dilation[0] * (part.kernel_size[0] - 1) + 1 + part.stride[0] * (_STEPS - 1)
     given = torch.randn(2, part.in_channels, samples)
@@ -61,6 +63,6 @@ def _error(part: nn.Conv1d) -> float:
         return nn.functional.conv1d(given, weight, None, part.stride, 0, part.dilation, part.groups)
 
     exact = convolved()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=dtype):
         near = convolved().float()
     return float((near - exact).abs().max() / exact.abs().max().clamp(min=1e-30))
