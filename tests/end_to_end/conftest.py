@@ -12,6 +12,8 @@ import soundfile
 import torch
 import yaml
 
+from tests.end_to_end.calling import vietmer
+
 LABELS = ["angry", "sad"]
 WORDS = {"angry": "tôi rất bực mình vì mạng chậm", "sad": "tôi buồn và thất vọng lắm"}
 
@@ -116,3 +118,11 @@ def save_whisper() -> Callable[..., Path]:
 def whisper(workplace: Path, save_whisper: Callable[..., Path]) -> Path:
     """That checkpoint beside the spec."""
     return save_whisper(workplace / "whisper")
+
+
+@pytest.fixture
+def run(workplace: Path) -> Path:
+    """A run of one epoch, which errs."""
+    vietmer("train", workplace / "spec.yaml", "--set", "training.epochs=1", "--runs", workplace / "runs")
+    (path,) = (path for path in (workplace / "runs").iterdir() if path.is_dir())
+    return path

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
-from vietmer_core.cli.main import commands
+from tests.end_to_end.calling import vietmer
 from vietmer_core.errors import RunError
 from vietmer_core.evaluation.calibration import BeforeOrAfter, Calibration, read_calibration, write_calibration
 from vietmer_core.evaluation.prediction_files import read_rows
@@ -16,21 +15,6 @@ from vietmer_core.evaluation.temperature import with_temperature
 from vietmer_core.inference.prediction import predict_utterance
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.training.run_folder import RunFolder
-
-
-def vietmer(*arguments: object) -> Result:
-    result = CliRunner().invoke(commands, list(map(str, arguments)))
-    if isinstance(result.exception, Exception):
-        raise result.exception
-    return result
-
-
-@pytest.fixture
-def run(workplace: Path) -> Path:
-    """A run of one epoch, which errs."""
-    vietmer("train", workplace / "spec.yaml", "--set", "training.epochs=1", "--runs", workplace / "runs")
-    (path,) = (path for path in (workplace / "runs").iterdir() if path.is_dir())
-    return path
 
 
 def calibrate_by_hand(run: Path, *, temperature: float = 2.0, **changed: Any) -> None:

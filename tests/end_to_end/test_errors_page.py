@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 from jinja2 import Environment, FileSystemLoader
-from typer.testing import CliRunner, Result
 
+from tests.end_to_end.calling import vietmer
 from vietmer_core.catalogue import installed_catalogue
-from vietmer_core.cli.main import commands
 from vietmer_core.error_browser import page
 from vietmer_core.error_browser.clips import encoded
 from vietmer_core.error_browser.entries import ErrorEntries, speakers_of, worst_entries, worst_rows
@@ -31,13 +30,6 @@ from vietmer_core.training.run_spec import read_spec
 from vietmer_core.training.runs import start_run
 
 HOSTILE = "</p><script>alert('1')</script><img src=x onerror=\"alert(2)\"> & tôi </script>"
-
-
-def vietmer(*arguments: object) -> Result:
-    result = CliRunner().invoke(commands, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.fixture

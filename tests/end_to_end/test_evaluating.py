@@ -7,26 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from typer.testing import CliRunner, Result
 
-from vietmer_core.cli.main import commands
+from tests.end_to_end.calling import vietmer
 from vietmer_core.errors import RunError
 from vietmer_core.evaluation.predictions import NOT_FINITE
 from vietmer_core.training.weights import load_model_state
-
-
-def vietmer(*arguments: object) -> Result:
-    result = CliRunner().invoke(commands, list(map(str, arguments)))
-    if isinstance(result.exception, Exception):
-        raise result.exception
-    return result
-
-
-@pytest.fixture
-def run(workplace: Path) -> Path:
-    vietmer("train", workplace / "spec.yaml", "--set", "training.epochs=1", "--runs", workplace / "runs")
-    (path,) = (path for path in (workplace / "runs").iterdir() if path.is_dir())
-    return path
 
 
 def test_protocol_and_verdict_stand_beside_the_scores(run: Path, workplace: Path) -> None:

@@ -12,19 +12,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from typer.testing import CliRunner, Result
 
-from vietmer_core.cli.main import commands
+from tests.end_to_end.calling import vietmer
 from vietmer_core.errors import EXIT_FOUND, DataError, DataProblemsError, RunError
 from vietmer_core.evaluation.metrics import macro_f1, score
 from vietmer_core.training.run_folder import RunFolder
-
-
-def vietmer(*arguments: object) -> Result:
-    result = CliRunner().invoke(commands, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 def trained(workplace: Path, *arguments: object) -> Path:

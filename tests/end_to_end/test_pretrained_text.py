@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from typer.testing import CliRunner, Result
 
-from vietmer_core.cli.main import commands
+from tests.end_to_end.calling import vietmer
 from vietmer_core.errors import CheckpointError, RunError
 from vietmer_core.text.abbreviations import ABBREVIATIONS_VERSION
 from vietmer_core.training.run_folder import RunFolder
@@ -20,13 +19,6 @@ transformers = pytest.importorskip("transformers", reason="transformers is not i
 TABLE = "text.backbone.model.embeddings.word_embeddings.weight"
 UPPER = "text.backbone.model.encoder.layer.1.output.dense.weight"
 LOWER = "text.backbone.model.encoder.layer.0.output.dense.weight"
-
-
-def vietmer(*arguments: object) -> Result:
-    result = CliRunner().invoke(commands, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
-from vietmer_core.cli.main import commands
+from tests.end_to_end.calling import vietmer
 from vietmer_core.components import Modality
 from vietmer_core.data.dataset import UtteranceDataset
 from vietmer_core.data.manifest import ManifestSource
@@ -28,13 +27,6 @@ from vietmer_core.spec_loading import load_spec
 from vietmer_core.training.runs import start_run
 
 EVERY = ("removed", "shuffled", "noise", "telephone", "gain", "words", "marks")
-
-
-def vietmer(*arguments: object) -> Result:
-    result = CliRunner().invoke(commands, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 def trained(spec: Path, *, epochs: int = 1) -> TrainedRun:
