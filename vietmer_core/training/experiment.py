@@ -170,13 +170,7 @@ def prepare(
     augmentation = training_augmentation(spec, frontends)
     train, valid = open_split(spec, "train", catalogue), open_split(spec, "valid", catalogue)
     check_equal_passes(spec, {"train": train, "valid": valid})
-    batches = EpochBatches(
-        _sampler(spec, catalogue, train),
-        rank=processes.rank,
-        world_size=processes.world_size,
-        per_step=spec.training.batches_per_step,
-        micro_batch=spec.training.micro_batch,
-    )
+    batches = _batches(spec, catalogue, train, processes)
     loss = build_loss(spec, catalogue, class_counts(train, spec))
     model = build_model(spec, catalogue).to(device)
     check_convolutions(model, precision=spec.training.precision, device=device)
@@ -231,6 +225,16 @@ def with_batches_per_step(spec: ExperimentSpec, world_size: int) -> ExperimentSp
         )
     resolved = {"batches_per_step": given or world_size}
     return spec.model_copy(update={"training": spec.training.model_copy(update=resolved)})
+
+
+def _batches(spec: ExperimentSpec, catalogue: Catalogue, train: Manifest, processes: Processes) -> EpochBatches:
+    return EpochBatches(
+        _sampler(spec, catalogue, train),
+        rank=processes.rank,
+        world_size=processes.world_size,
+        per_step=spec.training.batches_per_step,
+        micro_batch=spec.training.micro_batch,
+    )
 
 
 def _sampler(spec: ExperimentSpec, catalogue: Catalogue, train: Manifest) -> Sampler:
