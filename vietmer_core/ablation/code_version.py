@@ -25,8 +25,8 @@ COMPUTED_BY: Final = (
 )
 NOT_IN_A_CELL: Final = frozenset(
     {
-        *("ablation", "ablation_results", "audit", "cli", "comparison", "demo", "label_maps", "leaderboard", "pages"),
-        *("reliance", "splitting", "testing"),
+        *("ablation", "ablation_results", "audit", "cli", "comparison", "crosscorpus", "demo", "error_browser"),
+        *("label_maps", "leaderboard", "pages", "reliance", "reporting", "splitting", "testing"),
     }
 )
 """Folders of the core that do not change the scores of a cell."""
