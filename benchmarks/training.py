@@ -14,7 +14,7 @@ Each has a process of its own, and the three take their steps in turn, so that o
 all from the end of the one before: loading, step, records. Of two epochs the second counts, without its first step,
 before which ours validates. Rates are by the clock and by CPU time; the range is that of five stretches of the epoch.
 Two processes of one program differ by some per cent: with `--repeats` each loop runs in so many, one after the other,
-all steps count, and the range is that of the repeats.
+another loop begins in each, all steps count, and the range is that of the repeats.
 """
 
 import argparse
@@ -108,8 +108,7 @@ def write_spec(cell: Cell, folder: Path, data: Path) -> None:
 class Clock:
     """Tells the time of each step, and waits for the turn of the next one."""
 
-    def __init__(self) -> None:
-        self._began = (0.0, 0.0)
+    _began = (0.0, 0.0)
 
     def note(self, utterances: int) -> None:
         clock, cpu = time.perf_counter() - self._began[0], time.process_time() - self._began[1]
@@ -134,9 +133,8 @@ def dataset_of(experiment: Experiment) -> UtteranceDataset:
     return split_dataset(experiment.train, experiment.frontends, experiment.spec, states=states)
 
 
-def plain(spec: ExperimentSpec, folder: Path) -> None:
+def plain(spec: ExperimentSpec, _folder: Path) -> None:
     """A minimal loop."""
-    del folder
     clock = Clock()
     experiment = prepare(spec, installed_catalogue())
     model, training, batches = experiment.model, spec.training, experiment.batches
@@ -175,6 +173,9 @@ class Rows(Dataset[dict[str, Any]]):
         sample = self._samples[index]
         return {"input_ids": sample.audio, "sample": sample}
 
+    def collated(self, rows: Sequence[dict[str, Any]]) -> dict[str, Batch]:
+        return {"batch": collate([row["sample"] for row in rows])}
+
 
 @final
 class Wrapped(nn.Module):
@@ -187,10 +188,6 @@ class Wrapped(nn.Module):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         logits = self.model(batch)
         return {"loss": nn.functional.cross_entropy(logits, batch.labels), "logits": logits}  # type: ignore[arg-type]
-
-
-def collated(rows: Sequence[dict[str, Any]]) -> dict[str, Batch]:
-    return {"batch": collate([row["sample"] for row in rows])}
 
 
 def trainer(spec: ExperimentSpec, folder: Path) -> None:
@@ -222,7 +219,7 @@ def trainer(spec: ExperimentSpec, folder: Path) -> None:
     )
     rows = Rows(dataset_of(experiment))
     model = Wrapped(experiment.model)
-    loop = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collated, callbacks=[Ends()])
+    loop = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=rows.collated, callbacks=[Ends()])
     loop.remove_callback(PrinterCallback)
     loop.train()
 
@@ -231,12 +228,13 @@ LOOPS: Final[dict[str, Callable[[ExperimentSpec, Path], None]]] = {"vietmer": ou
 Step = tuple[float, float, int]  # seconds by the clock, CPU seconds, utterances
 
 
-def steps_in_turn(folder: Path) -> dict[str, list[Step]]:
-    """The steps of the last epoch but its first, of each loop."""
+def steps_in_turn(folder: Path, *, first: int) -> dict[str, list[Step]]:
+    """The steps of the last epoch but its first, of each loop; one of them begins."""
     command = (sys.executable, __file__, LOOP, str(folder))
     start = partial(subprocess.Popen[str], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    started = {title: start([*command, title]) for title in LOOPS}
-    steps: dict[str, list[Step]] = {title: [] for title in LOOPS}
+    titles = sorted(LOOPS, key=lambda title: ([*LOOPS].index(title) - first) % len(LOOPS))
+    started = {title: start([*command, title]) for title in titles}
+    steps: dict[str, list[Step]] = {title: [] for title in titles}
     lines = {title: process.stdout.readline() for title, process in started.items() if process.stdout}
     while any(lines.values()):
         for title, process in started.items():
@@ -274,8 +272,7 @@ def print_cell(cell: Cell, steps: Mapping[str, Sequence[Step]], *, repeats: int)
 def main() -> None:
     torch.set_num_threads(1)
     if sys.argv[1:2] == [LOOP]:
-        folder = Path(sys.argv[2])
-        LOOPS[sys.argv[3]](load_spec([folder / "spec.yaml"]), folder)
+        LOOPS[sys.argv[3]](load_spec([Path(sys.argv[2], "spec.yaml")]), Path(sys.argv[2]))
         return
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path, metavar="FOLDER")
@@ -294,7 +291,7 @@ def main() -> None:
             folder = Path(name) / key
             write_spec(cell, folder, given.data if "text" in cell.sections else given.speech or given.data)
             prepare(load_spec([folder / "spec.yaml"]), installed_catalogue())  # fills the feature cache, if any
-            runs = [steps_in_turn(folder) for _ in range(given.repeats)]
+            runs = [steps_in_turn(folder, first=number) for number in range(given.repeats)]
             steps = {title: [step for run in runs for step in run[title]] for title in LOOPS}
             print_cell(cell, steps, repeats=given.repeats)
 

@@ -4,7 +4,7 @@ Every score here is a function of the counts of (true, predicted) and of summed 
 of how often each was drawn; its sums are that vector times the sums of each speaker.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,23 +35,28 @@ def cluster_sums(outcomes: Outcomes) -> NDArray[np.float64]:
     return np.column_stack([counts.reshape(num_clusters, num_cells).astype(np.float64), *losses])
 
 
+def scores_of_counts(confusion: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+    """macro_f1, balanced_accuracy, accuracy and weighted_f1, `(…)` each, of counts `(…, classes, classes)`."""
+    hits = np.einsum("...ii->...i", confusion)  # (…, classes)
+    actual, guessed = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    total = actual.sum(axis=-1)
+    f1 = ratio(2 * hits, actual + guessed)
+    return {
+        "macro_f1": ratio(f1.sum(axis=-1), (actual + guessed > 0).sum(axis=-1)),
+        "balanced_accuracy": ratio(ratio(hits, actual).sum(axis=-1), (actual > 0).sum(axis=-1)),
+        "accuracy": ratio(hits.sum(axis=-1), total),
+        "weighted_f1": ratio((f1 * actual).sum(axis=-1), total),
+    }
+
+
 def metrics_of_sums(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """`METRICS` of sums `(…, classes² + 2)`: `(…, metrics)`; NaN where the sums are of no utterance."""
     num_classes = round((sums.shape[-1] - 2) ** 0.5)
     confusion = sums[..., :-2].reshape(*sums.shape[:-1], num_classes, num_classes)
-    hits = np.einsum("...ii->...i", confusion)  # (…, classes)
-    actual, guessed = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    total = actual.sum(axis=-1)
-    f1 = _ratio(2 * hits, actual + guessed)
-    found = [
-        _ratio(f1.sum(axis=-1), (actual + guessed > 0).sum(axis=-1)),
-        _ratio(_ratio(hits, actual).sum(axis=-1), (actual > 0).sum(axis=-1)),
-        _ratio(hits.sum(axis=-1), total),
-        _ratio((f1 * actual).sum(axis=-1), total),
-        _ratio(sums[..., -2], total),
-        _ratio(sums[..., -1], total),
-    ]
-    return np.where(total[..., None] > 0, np.stack(found, axis=-1), np.nan)
+    total = confusion.sum(axis=(-2, -1))
+    means = {"loss": ratio(sums[..., -2], total), "brier": ratio(sums[..., -1], total)}
+    found = {**scores_of_counts(confusion), **means}
+    return np.where(total[..., None] > 0, np.stack([found[name] for name in METRICS], axis=-1), np.nan)
 
 
 def metric_of_sums(sums: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
@@ -60,6 +65,7 @@ def metric_of_sums(sums: NDArray[np.float64], metric: str) -> NDArray[np.float64
     return found
 
 
-def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+def ratio(above: NDArray[Any], below: NDArray[Any]) -> NDArray[np.float64]:
     """The quotient, 0 where it is of nothing."""
-    return np.divide(above, below, out=np.zeros(np.shape(above)), where=below > 0)
+    quotient: NDArray[np.float64] = np.divide(above, below, out=np.zeros(np.shape(above)), where=below > 0)
+    return quotient

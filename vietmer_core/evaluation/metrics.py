@@ -1,8 +1,9 @@
-"""Scores of predicted classes, by scikit-learn under the field's names. Torch-free.
+"""Scores of predicted classes, under the field's names and as scikit-learn defines them. Torch-free.
 
 `accuracy` is weighted accuracy (WA), `balanced_accuracy` the unweighted average recall (UA, UAR) over the classes that
 occur in the truth, `macro_f1` the mean F1 over the classes that occur in the truth or the predictions (scikit-learn's
-default), `loss` the mean negative log-likelihood of the true class, in nats.
+default), `loss` the mean negative log-likelihood of the true class, in nats. They are computed here from the counts of
+(true, predicted) and tested against scikit-learn, whose import takes longer than the training of a small model.
 """
 
 from collections.abc import Sequence
@@ -11,13 +12,8 @@ from typing import Any
 import attrs
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import (
-    accuracy_score,
-    confusion_matrix,
-    f1_score,
-    precision_recall_fscore_support,
-    recall_score,
-)
+
+from vietmer_core.evaluation.cluster_sums import ratio, scores_of_counts
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -61,7 +57,12 @@ class Scores:
 
 def macro_f1(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
     """The mean F1 over the classes that occur in the truth or the predictions."""
-    return float(f1_score(truth, predicted, average="macro", zero_division=0))
+    return float(scores_of_counts(_counts(truth, predicted))["macro_f1"])
+
+
+def balanced_accuracy(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
+    """The mean recall over the classes of the truth, as `balanced_accuracy_score`, without its warnings."""
+    return float(scores_of_counts(_counts(truth, predicted))["balanced_accuracy"])
 
 
 def score(probabilities: NDArray[np.float64], truth: NDArray[np.int64], labels: Sequence[str]) -> Scores:
@@ -72,28 +73,26 @@ def score(probabilities: NDArray[np.float64], truth: NDArray[np.int64], labels: 
     """
     if not len(truth):
         raise ValueError("`truth` must hold at least one utterance, but holds none instead.")
-    predicted = probabilities.argmax(axis=1)
-    classes = list(range(len(labels)))
-    per_class = precision_recall_fscore_support(truth, predicted, labels=classes, zero_division=0)
+    confusion = _counts(truth, probabilities.argmax(axis=1), num_classes=len(labels))
+    hits, actual, guessed = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     likelihood = np.clip(probabilities[np.arange(len(truth)), truth], np.finfo(np.float64).tiny, 1.0)
+    summary = {name: float(value) for name, value in scores_of_counts(confusion).items()}
     return Scores(
         labels=tuple(labels),
         num_utterances=len(truth),
-        summary={
-            "accuracy": float(accuracy_score(truth, predicted)),
-            "balanced_accuracy": balanced_accuracy(truth, predicted),
-            "macro_f1": macro_f1(truth, predicted),
-            "weighted_f1": float(f1_score(truth, predicted, average="weighted", zero_division=0)),
-            "loss": float(-np.log(likelihood).mean()),
-        },
-        precision=per_class[0],
-        recall=per_class[1],
-        f1=per_class[2],
-        support=per_class[3],
-        confusion=confusion_matrix(truth, predicted, labels=classes),
+        summary={**summary, "loss": float(-np.log(likelihood).mean())},
+        precision=ratio(hits, guessed),
+        recall=ratio(hits, actual),
+        f1=ratio(2 * hits, actual + guessed),
+        support=actual,
+        confusion=confusion,
     )
 
 
-def balanced_accuracy(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    """The mean recall over the classes of the truth, as `balanced_accuracy_score`, without its warnings."""
-    return float(recall_score(truth, predicted, labels=np.unique(truth), average="macro", zero_division=0))
+def _counts(
+    truth: NDArray[np.int64], predicted: NDArray[np.int64], *, num_classes: int | None = None
+) -> NDArray[np.int64]:
+    """`(classes, classes)` utterances, true class in rows; as many classes as occur unless their number is given."""
+    classes = 1 + int(max(truth.max(), predicted.max())) if num_classes is None else num_classes
+    counts = np.bincount(truth * classes + predicted, minlength=classes**2)
+    return counts.reshape(classes, classes).astype(np.int64)

@@ -12,6 +12,7 @@ from vietmer_core.batch import Batch
 from vietmer_core.data.batches import Share
 from vietmer_core.data.loader import Loaded, draws
 from vietmer_core.errors import ElsewhereError, NonFiniteError, NotKeptError, RunError, VietmerError
+from vietmer_core.freed_memory import freed_memory_kept
 from vietmer_core.memory import peak_memory_bytes
 from vietmer_core.modality_dropout import drop_modalities
 from vietmer_core.pretrained.backbone import backbones
@@ -85,6 +86,7 @@ class TrainingLoop:
         with (
             observing(self._manager, observers),
             Interrupts() as interrupts,
+            freed_memory_kept(),
             deterministic(is_wanted=self._training.deterministic),
         ):
             try:

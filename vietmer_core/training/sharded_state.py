@@ -3,11 +3,6 @@
 from typing import Any, cast
 
 from torch import Tensor, nn
-from torch.distributed.checkpoint.state_dict import (
-    StateDictOptions,
-    get_optimizer_state_dict,
-    set_optimizer_state_dict,
-)
 
 
 def _inner(optimiser: Any) -> Any:
@@ -19,6 +14,8 @@ def optimiser_state(forward: nn.Module, optimiser: Any, *, sharded: bool) -> dic
     """The state of an optimiser; where it is in pieces, every process must ask together."""
     if not sharded:
         return cast("dict[str, Any]", optimiser.state_dict())
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict  # takes a second
+
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     return cast("dict[str, Any]", get_optimizer_state_dict(forward, _inner(optimiser), options=options))
 
@@ -32,6 +29,8 @@ def load_optimiser_state(forward: nn.Module, optimiser: Any, state: dict[str, An
     if not sharded:
         optimiser.load_state_dict(state)
         return
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict  # takes a second
+
     options = StateDictOptions(full_state_dict=True)
     set_optimizer_state_dict(forward, _inner(optimiser), state, options=options)
 
