@@ -59,14 +59,14 @@ def read_plain(path: Path) -> SpecDocument:
         where = [(str(Place(source=str(path), line=line)), message) for line, message in fault.faults]
         raise SpecError(UNREADABLE, [Problem(where=place, message=message) for place, message in where]) from None
     if not isinstance(values, dict):
-        raise refused(str(path), "must hold a mapping of fields, such as `labels: [angry, happy]`.")
+        raise refused(str(path), "must hold a mapping of fields, such as `name: pilot`.")
     places = {steps: Place(source=str(path), line=line) for steps, line in lines.items()}
     return SpecDocument(values=values, places=places, files=(str(path),))
 
 
 def _read_text(path: Path) -> str:
     if path.is_dir():
-        raise refused(str(path), "is a folder, not a spec file.", "Name a file in it.")
+        raise refused(str(path), "is a folder, not a file.", "Name a file in it.")
     if path.suffix.lower() not in SUFFIXES:
         raise refused(str(path), f"must end in .yaml, .yml or .toml, but ends in `{path.suffix}` instead.")
     try:

@@ -59,7 +59,9 @@ def ablate(
     from vietmer_core.ablation.matrix import load_matrix
     from vietmer_core.ablation.planning import run_probes
     from vietmer_core.catalogue import installed_catalogue
+    from vietmer_core.cli.matrix_file import check_file_of
 
+    check_file_of("matrix", matrix)
     catalogue, console = installed_catalogue(), Console(stderr=True)
     read = load_matrix(matrix, overrides, catalogue=catalogue, executor=executor, jobs=jobs)
     made = _plan(read, only=only, group=group, to=to, allow_many=yes)

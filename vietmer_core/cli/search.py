@@ -33,8 +33,10 @@ def search(
     from vietmer_core.ablation.search.running import SearchRunner
     from vietmer_core.ablation.search.searching import build_searcher
     from vietmer_core.catalogue import installed_catalogue
+    from vietmer_core.cli.matrix_file import check_file_of
     from vietmer_core.training.interrupts import Interrupts
 
+    check_file_of("search", file)
     catalogue = installed_catalogue()
     read = load_search(file, overrides, catalogue=catalogue, executor=executor)
     read.check()

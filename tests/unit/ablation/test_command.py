@@ -167,3 +167,25 @@ def test_options_that_cannot_be_used(write_matrix: Call, arguments: list[str], m
     result = ablate(*arguments)
     assert isinstance(result.exception, SpecError)
     assert message in str(result.exception)
+
+
+@pytest.mark.parametrize("command", ["ablate", "search"])
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("nofile.yaml", "cannot be read:\n  nofile.yaml: there is no such file."),
+        (
+            "base.yaml",
+            (
+                "cannot be used:\n  base.yaml: looks like an experiment spec, since it has no `axes`. Train it with "
+                "`vietmer train base.yaml`, or name it in a WHAT file: `base: base.yaml`."
+            ),
+        ),
+    ],
+)
+@pytest.mark.usefixtures("workplace")
+def test_a_file_of_another_kind(command: str, file: str, message: str) -> None:
+    result = CliRunner().invoke(commands, [command, file])
+    assert isinstance(result.exception, SpecError)
+    what = {"ablate": "matrix", "search": "search"}[command]
+    assert str(result.exception) == f"the {what} {message.replace('WHAT', what)}"

@@ -213,10 +213,10 @@ def test_every_unreadable_file_and_override_is_reported_at_once() -> None:
     Path("latin.yaml").write_bytes(b"a: 1\nname: \xe9\n")
     Path("bad.toml").write_text("a = 1\nb = \n", encoding="utf-8")
     names = ("nowhere.yaml", "folder", "spec.json", "list.yaml", "word.yaml", "latin.yaml", "bad.toml")
-    mapping = "must hold a mapping of fields, such as `labels: [angry, happy]`."
+    mapping = "must hold a mapping of fields, such as `name: pilot`."
     assert unreadable(*names, overrides=("seed",)) == [
         "nowhere.yaml: there is no such file.",
-        "folder: is a folder, not a spec file. Name a file in it.",
+        "folder: is a folder, not a file. Name a file in it.",
         "spec.json: must end in .yaml, .yml or .toml, but ends in `.json` instead.",
         f"list.yaml: {mapping}",
         f"word.yaml: {mapping}",
