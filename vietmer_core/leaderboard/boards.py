@@ -93,7 +93,7 @@ def build_leaderboard(folder: Path, *, seed: int = 0) -> Leaderboard:
 def _order(board: Board) -> tuple[object, ...]:
     key = board.key
     split = SPLITS.index(key.split) if key.split in SPLITS else len(SPLITS)
-    return (split, key.split, STANDINGS.index(key.standing), key.protocol or "", key.labels, key.data)
+    return (split, key.split, STANDINGS.index(key.standing), key.protocol or "", key.labels, key.classes, key.data)
 
 
 def _board(key: BoardKey, entries: Sequence[Entry], *, seed: int) -> Board:

@@ -26,6 +26,7 @@ class BoardKey:
         split: That was scored.
         protocol: How the corpus was split.
         labels: The label space, sorted.
+        classes: Utterances of each of these labels.
         data: Fingerprints of what was tested, sorted: several where folds are joined.
     """
 
@@ -33,6 +34,7 @@ class BoardKey:
     split: str
     protocol: str | None
     labels: tuple[str, ...]
+    classes: tuple[int, ...]
     data: tuple[str, ...]
 
 
@@ -94,14 +96,30 @@ def _grouped(results: Sequence[Result], faults: list[str]) -> Iterator[list[Resu
             continue
         groups.setdefault((result.split, *_system_key(result, result.tested)), []).append(result)
     for members in groups.values():
-        yield from _waves(members, faults)
+        for part in _of_one_corpus(members):
+            yield from _waves(part, faults)
 
 
 def _system_key(result: Result, run: TestedRun) -> tuple[object, ...]:
     """Equal in runs of one system, as `compare` groups them, of which the same is known; of folds the worst counts."""
     folds = folds_of(run.protocol)
-    data = (result.standing, run.protocol, run.trained_on, run.data) if folds is None else (folds.name,)
-    return (digest(run.settings), run.labels, *data)
+    one = (result.standing, run.protocol, run.trained_on, run.data, result.classes)
+    return (digest(run.settings), run.labels, *(one if folds is None else (folds.name,)))
+
+
+def _of_one_corpus(members: Sequence[Result]) -> Iterator[list[Result]]:
+    """Folds of one protocol, those of each corpus by themselves: several corpora may have been split alike.
+
+    More folds than the protocol has are of several; where it does not say how many, the folders tell, too.
+    """
+    folds = folds_of(members[0].protocol)
+    if folds is None or len({result.data for result in members}) <= (folds.count or 1):
+        yield list(members)
+        return
+    by_source: dict[str, list[Result]] = {}
+    for result in members:
+        by_source.setdefault(result.source, []).append(result)
+    yield from by_source.values()
 
 
 def _waves(members: Sequence[Result], faults: list[str]) -> Iterator[list[Result]]:
@@ -130,7 +148,14 @@ def _entry(results: Sequence[Result]) -> Entry:
     first = results[0]
     data = tuple(sorted({result.data for result in results}))
     standing = next(name for name in WORST if name in {result.standing for result in results})
-    key = BoardKey(standing=standing, split=first.split, protocol=first.protocol, labels=first.labels, data=data)
+    key = BoardKey(
+        standing=standing,
+        split=first.split,
+        protocol=first.protocol,
+        labels=first.labels,
+        classes=first.classes,
+        data=data,
+    )
     runs = tuple(sorted(result.path for result in results))
     if first.tested is None:
         return Entry(
@@ -148,8 +173,9 @@ def _entry(results: Sequence[Result]) -> Entry:
     (system,) = systems_of([result.tested for result in results if result.tested is not None])
     system = _with_sorted_labels(attrs.evolve(system, name=" ".join(runs)))
     scores = scores_of(system)
+    classes = tuple(np.bincount(system.truth, minlength=len(system.labels)).tolist())
     return Entry(
-        key=key,
+        key=attrs.evolve(key, classes=classes),
         name=_name(results),
         model=first.model,
         seeds=system.seeds,

@@ -4,8 +4,9 @@ A result is `RUN/evaluation/SPLIT/scores.json` with the spec of its run; its pre
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, Literal
 
 import attrs
@@ -34,7 +35,9 @@ class Result:
         model: Kinds of its parts: `syllable, whisper, xattn, mean`.
         seed: Of the spec.
         labels: The label space, sorted.
+        classes: Utterances of each of these labels: label maps, which are no part of a fingerprint, decide them.
         data: The fingerprint of the split.
+        source: The folder of the folder of its manifest, where the folds of one corpus lie beside one another.
         protocol: How the corpus was split, where the manifests say so.
         verdict: Of the audit.
         scores: Of `METRICS`.
@@ -50,7 +53,9 @@ class Result:
     model: str
     seed: int
     labels: tuple[str, ...]
+    classes: tuple[int, ...]
     data: str
+    source: str
     protocol: str | None
     verdict: str
     scores: Mapping[str, float]
@@ -99,6 +104,8 @@ def read_result(path: Path, *, root: Path) -> Result:
     if status and status.get("best_epoch") != scores.get("epoch"):
         raise RunError(f"{path}: the run has new weights since. Run `vietmer evaluate {run} --split {split}` again.")
     has_predictions = folder.predictions_path(split).exists()
+    tested = read_tested_run(run, split=split) if has_predictions else None
+    labels = tuple(sorted(str(label) for label in spec["labels"]))
     name, levels = _named(folder, spec)
     return Result(
         path=printable(run.relative_to(root).as_posix(), longest=1000),
@@ -107,14 +114,16 @@ def read_result(path: Path, *, root: Path) -> Result:
         levels=levels,
         model=printable(", ".join(_kinds(spec))),
         seed=int(spec["seed"]),
-        labels=tuple(sorted(str(label) for label in spec["labels"])),
+        labels=labels,
+        classes=tuple(_classes(scores, tested).get(label, 0) for label in labels),
         data=str(scores["data"]),
+        source=_source(spec, split),
         protocol=_protocol(scores),
         verdict=str((scores.get("audit") or {}).get("verdict") or "not audited"),
         scores=values,
         interval=_interval(scores),
         num_utterances=int(scores["num_utterances"]),
-        tested=read_tested_run(run, split=split) if has_predictions else None,
+        tested=tested,
     )
 
 
@@ -123,6 +132,21 @@ def _score(scores: Mapping[str, Any], metric: str, *, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise RunError(f"{path}: `{metric}` must be a number, but is {value!r}. Evaluate the run again.")
     return float(value)
+
+
+def _classes(scores: Mapping[str, Any], tested: TestedRun | None) -> dict[str, int]:
+    """How many utterances have each label, by the predictions or, where there are none, by the scores."""
+    if tested is not None:
+        return dict(Counter(tested.labels[code] for code in tested.truth.tolist()))
+    return {str(label): int(found["support"]) for label, found in (scores.get("per_class") or {}).items()}
+
+
+def _source(spec: Mapping[str, Any], split: str) -> str:
+    """`/corpora/one` of `/corpora/one/fold-0/test.jsonl`; empty of an installed corpus."""
+    entries = spec["data"].get(split) or ()
+    first = entries[0] if entries else {}
+    path = first.get("path") if isinstance(first, Mapping) else first
+    return str(PurePath(str(path)).parent.parent) if path else ""
 
 
 def _protocol(scores: Mapping[str, Any]) -> str | None:

@@ -30,7 +30,7 @@ def facts_of(board: Board) -> Iterator[tuple[str, str]]:
     size = f"{board.num_utterances} utterances"
     yield "tested", size if board.num_speakers is None else f"{size}, {speakers(board.num_speakers)}"
     yield "split protocol", key.protocol or "not stated"
-    yield "labels", ", ".join(key.labels)
+    yield "labels", ", ".join(f"{label} ({number})" for label, number in zip(key.labels, key.classes, strict=True))
     yield "fingerprint", ", ".join(data[:16] for data in key.data)
 
 

@@ -1,7 +1,7 @@
 """Run folders that were evaluated, in the layout that `train` and `evaluate` leave."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +36,32 @@ def write_run(tmp_path: Path) -> WriteRun:
         has_predictions: bool = True,
         utterances: range = range(60),
         noise: int | None = None,
+        maps: Mapping[str, str] = {},
+        corpus: str = "",
     ) -> Path:
         run = tmp_path / "results" / place
         (run / "predictions").mkdir(parents=True)
         (run / "evaluation" / split).mkdir(parents=True)
         spec = {"name": name, "seed": seed, "labels": list(labels), "pooler": {"kind": pooler}}
-        spec |= {"data": {"fingerprint": "size"}, "text": {"kind": "syllable"}, "fusion": {"kind": "xattn"}}
+        manifests = [{"path": f"/data/{corpus}/fold/{split}.jsonl", "label_map": dict(maps)}] if corpus else []
+        spec |= {
+            "data": {"fingerprint": "size", split: manifests},
+            "text": {"kind": "syllable"},
+            "fusion": {"kind": "xattn"},
+        }
         (run / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
         (run / "provenance.json").write_text(json.dumps({"data": {"train": "t", "valid": "v"}}), encoding="utf-8")
         (run / "status.json").write_text(json.dumps({"best_epoch": 3, "outcome": "finished"}), encoding="utf-8")
         rows = list(
             _rows(labels, gain=gain, seed=seed if noise is None else noise, speakers=num_speakers, numbers=utterances)
         )
+        for row in rows:
+            row["label"] = maps.get(row["label"], row["label"])
         probabilities = np.array([list(row["probabilities"].values()) for row in rows])
         truth = np.array([list(labels).index(row["label"]) for row in rows])
         scores: dict[str, Any] = {"split": split, "data": data, "epoch": 3, "num_utterances": len(rows)}
         scores |= {
-            **score(probabilities, truth, tuple(labels)).summary,
+            **score(probabilities, truth, tuple(labels)).as_json(),
             "protocol": protocol,
             "audit": {"verdict": verdict},
         }

@@ -61,6 +61,8 @@ def test_seeds_are_one_entry_with_the_figures_of_compare(write_run: WriteRun, tm
         {"verdict": "not audited"},
         {"split": "valid"},
         {"labels": ("angry", "happy", "neutral")},
+        {"corpus": "one", "maps": {"sad": "angry"}},
+        {"corpus": "one", "maps": {"sad": "angry"}, "has_predictions": False},
     ],
 )
 def test_what_was_tested_differently_has_a_table_of_its_own(
@@ -175,6 +177,20 @@ def test_folds_are_joined_and_a_missing_one_is_told(write_run: WriteRun, tmp_pat
     assert len(board.key.data) == 3
     (fault,) = found.faults
     assert "there are runs of 2 folds, but `3 folds, speaker-disjoint, seed 0` has 3" in fault
+
+
+@pytest.mark.parametrize("protocol", ["3 folds, speaker-disjoint, seed 0", "leave-one-speaker-out, seed 0"])
+def test_folds_of_two_corpora_that_were_split_alike_are_two_entries(
+    write_run: WriteRun, tmp_path: Path, protocol: str
+) -> None:
+    for corpus, first in (("one", 0), ("two", 60)):
+        for fold in range(3):
+            part = range(first + fold, first + 60, 3)
+            write_run(f"{corpus}{fold}", data=f"{corpus}{fold}", protocol=protocol, utterances=part, corpus=corpus)
+    found = build_leaderboard(tmp_path / "results")
+    assert not found.faults
+    assert [[len(line.entry.runs) for line in board.lines] for board in found.boards] == [[3], [3]]
+    assert {board.num_utterances for board in found.boards} == {60}
 
 
 def test_few_speakers_tell_nothing_and_a_note_says_so(write_run: WriteRun, tmp_path: Path) -> None:
