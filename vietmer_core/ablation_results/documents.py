@@ -1,5 +1,6 @@
 """The results as rows of plain values, for CSV, data frames and JSON. Torch-free."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -16,11 +17,22 @@ CELL_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "los
 
 def group_rows(results: "Results") -> list[dict[str, Any]]:
     """One row a group, in the order of the axes; an absent figure is None."""
-    return [_group_row(row) for row in results.rows]
+    return [_with_levels(row.levels, _group_row(row)) for row in results.rows]
+
+
+def _with_levels(levels: Mapping[str, str], figures: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose levels stand first: that of an axis named like a figure, such as `loss`, as `loss_level`."""
+    found: dict[str, Any] = {}
+    for axis, level in levels.items():
+        name = axis
+        while name in figures or name in found:
+            name += "_level"
+        found[name] = level
+    return found | dict(figures)
 
 
 def _group_row(row: "GroupResult") -> dict[str, Any]:
-    found: dict[str, Any] = {**row.levels, "group": row.name, "is_reference": row.is_reference}
+    found: dict[str, Any] = {"group": row.name, "is_reference": row.is_reference}
     scores, pair = row.scores, row.pair
     found |= {"replicates": 0 if scores is None else len(scores.seeds), "replicates_wanted": row.num_replicates}
     for metric in METRICS:
@@ -59,21 +71,19 @@ def cell_rows(results: "Results") -> list[dict[str, Any]]:
     for cell in results.matrix.cells:
         outcome = cell.outcome or {}
         scores = outcome.get("scores") or {}
-        rows.append(
-            {
-                **cell.levels,
-                "cell": cell.id,
-                "status": cell.status,
-                **{metric: scores.get(metric) for metric in CELL_METRICS},
-                "num_utterances": outcome.get("num_utterances"),
-                "best_epoch": outcome.get("best_epoch"),
-                "seconds": (outcome.get("seconds") or {}).get("total"),
-                "protocol": outcome.get("protocol"),
-                "audit": outcome.get("audit"),
-                "reason": cell.reason,
-                "folder": str(cell.folder.path),
-            }
-        )
+        figures = {
+            "cell": cell.id,
+            "status": cell.status,
+            **{metric: scores.get(metric) for metric in CELL_METRICS},
+            "num_utterances": outcome.get("num_utterances"),
+            "best_epoch": outcome.get("best_epoch"),
+            "seconds": (outcome.get("seconds") or {}).get("total"),
+            "protocol": outcome.get("protocol"),
+            "audit": outcome.get("audit"),
+            "reason": cell.reason,
+            "folder": str(cell.folder.path),
+        }
+        rows.append(_with_levels(cell.levels, figures))
     return rows
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+import attrs
+
 from vietmer_core.ablation_results.wording import mean_text
 from vietmer_core.comparison.tables import TextTable
 from vietmer_core.comparison.wording import p_text, signed, span
@@ -29,7 +31,10 @@ def tables_of(results: "Results") -> list[TextTable]:
 def narrow_tables(results: "Results", *, leaves_out: Collection[str] = ()) -> list[TextTable]:
     """The same, the groups without `WIDE` and some other columns."""
     groups, *others = tables_of(results)
-    return [groups.without((*WIDE, *leaves_out)), *others]
+    left_out, num_axes = {*WIDE, *leaves_out}, groups.num_left  # an axis may have the name of a column that is left out
+    kept = [index for index, column in enumerate(groups.columns) if index < num_axes or column not in left_out]
+    columns, *rows = (tuple(row[index] for index in kept) for row in (groups.columns, *groups.rows))
+    return [attrs.evolve(groups, columns=columns, rows=tuple(rows)), *others]
 
 
 def groups_table(results: "Results") -> TextTable:

@@ -12,8 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from vietmer_core.ablation.results import read_matrix
+from vietmer_core.ablation_results.documents import group_rows
 from vietmer_core.ablation_results.pictures import figures_of, heat_values
 from vietmer_core.ablation_results.results import results
+from vietmer_core.ablation_results.showing import narrow_tables
 from vietmer_core.ablation_results.writing import write_results
 from vietmer_core.cli.main import commands
 
@@ -57,6 +59,24 @@ def test_the_csv_has_the_figures_of_the_results(write_matrix: WriteMatrix, tmp_p
         assert own.scores is not None
         assert float(row["macro_f1"]) == own.scores.scores["macro_f1"].mean
         assert (row["p_holm"] == "") == (own.pair is None)
+
+
+def test_an_axis_may_have_the_name_of_a_figure(write_matrix: WriteMatrix, tmp_path: Path) -> None:
+    axes = {"loss": ("plain", "focal"), "p": ("a", "b"), "loss_level": ("x",)}
+    found = results(write_matrix(axes, seeds=("0", "1")))
+    write_results(found, tmp_path / "tables", pictures=False)
+    for name in ("groups", "cells"):
+        with (tmp_path / "tables" / f"{name}.csv").open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert {row["loss_level"] for row in rows} == {"plain", "focal"}
+        assert {row["loss_level_level"] for row in rows} == {"x"}
+        assert all(float(row["loss"]) > 0 for row in rows)
+        assert next(iter(rows[0])) == "loss_level"
+    assert {row["p_level"] for row in group_rows(found)} == {"a", "b"}
+    groups, *_ = narrow_tables(found)
+    assert groups.columns[:4] == ("loss", "p", "loss_level", "runs")
+    assert "p" not in groups.columns[4:]
+    assert all(len(row) == len(groups.columns) for row in groups.rows)
 
 
 def test_the_page_loads_nothing_and_hostile_levels_are_text(write_matrix: WriteMatrix, tmp_path: Path) -> None:
