@@ -72,13 +72,28 @@ def _without_places(value: Any, steps: Steps, files: dict[str, str]) -> Any:
         return [_without_places(inner, (*steps, str(number)), files) for number, inner in enumerate(value)]
     if not isinstance(value, str):
         return value
-    is_weights = is_checkpoint(steps) and is_folder(value)
-    if not is_weights and not is_path(steps):
+    if not _is_place(value, steps):
         return value
     if steps[0] not in ("data", "cache"):
         names = RUN_FILES if steps[0] == "initialise" else ()
         files[field_name(steps)] = _digest(Path(value).expanduser(), field_name(steps), names)
     return None
+
+
+def _is_place(value: str, steps: Steps) -> bool:
+    return is_path(steps) or (is_checkpoint(steps) and is_folder(value))
+
+
+def with_places(own: Any, other: Any, steps: Steps = ()) -> Any:
+    """A resolved spec whose paths that lead nowhere are those of another spec of the same cell."""
+    if isinstance(own, Mapping) and isinstance(other, Mapping):
+        return {name: with_places(value, other.get(name), (*steps, str(name))) for name, value in own.items()}
+    if isinstance(own, list) and isinstance(other, list) and len(own) == len(other):
+        pairs = enumerate(zip(own, other, strict=True))
+        return [with_places(*pair, (*steps, str(number))) for number, pair in pairs]
+    if not isinstance(own, str) or not isinstance(other, str) or not _is_place(own, steps):
+        return own
+    return own if Path(own).expanduser().exists() else other
 
 
 def _digest(path: Path, field: str, names: tuple[str, ...]) -> str:

@@ -35,6 +35,10 @@ LOST: Final = "lost"
 """The `error` of a job whose worker died under it."""
 
 
+class OutdatedError(RunError):
+    """The data or the code of a job is not that which its id is made of."""
+
+
 def now() -> str:
     """ISO 8601, with seconds and zone."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
@@ -145,7 +149,7 @@ class JobFolder:
             raise RunError(f"{path}: cannot be written: {error.strerror or error}.") from None
 
     def retire(self, seen: Mapping[str, Any]) -> bool:
-        """Set a failure aside, so that the job is done anew, or goes on where it was lost with its worker.
+        """Set a failure aside, so that the job is done anew, or goes on where nothing of it was wrong.
 
         False where somebody else has done so, or is at it.
 
@@ -158,7 +162,7 @@ class JobFolder:
         try:
             if self.outcome() != seen:
                 return False
-            if seen.get("error") != LOST:
+            if seen.get("error") not in (LOST, OutdatedError.__name__):
                 shutil.rmtree(self.run_path, ignore_errors=True)
             number = len(list(self.path.glob("outcome-*.json"))) + 1
             (self.path / OUTCOME_FILE).rename(self.path / f"outcome-{number}.json")

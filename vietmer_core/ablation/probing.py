@@ -3,12 +3,14 @@
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, final
 
 from vietmer_core.ablation.job_folder import JobFolder
 from vietmer_core.ablation.tasks import spec_of
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.data.splits import open_split
+from vietmer_core.errors import NotKeptError
 from vietmer_core.hooks import hookimpl
 from vietmer_core.records import RunRecord, StepRecord
 from vietmer_core.spec import ExperimentSpec
@@ -21,23 +23,38 @@ FORWARD_SHARE: Final = 1 / 3
 """Of an utterance's share of a step, what its prediction takes: a backward pass costs as much as two forward ones."""
 
 
+class _EnoughError(NotKeptError):
+    """Ends a run: enough of it is known."""
+
+
 @final
 class StepTimer:
-    """An observer that notes how long the steps of a run take, and how many there would be."""
+    """An observer that notes how long the steps of a run take, and how many there would be, and then ends it.
+
+    A position to stop at would not do: in short epochs, and with several batches a step, a run may never be there.
+    """
 
     def __init__(self) -> None:
         self.total_steps = 0
+        self._most = NUM_STEPS
         self._steps: list[tuple[float, int]] = []
 
     @hookimpl
     def start_run(self, run: RunRecord) -> None:
         """Note how many steps there would be."""
         self.total_steps = run.num_steps
+        self._most = max(1, min(NUM_STEPS, run.steps_per_epoch))
 
     @hookimpl
     def end_step(self, step: StepRecord) -> None:
-        """Note one step."""
+        """Note one step.
+
+        Raises:
+            _EnoughError: after the last that is timed.
+        """
         self._steps.append((step.seconds, step.num_utterances))
+        if len(self._steps) >= self._most:
+            raise _EnoughError("enough steps were timed.")
 
     @property
     def seconds(self) -> float:
@@ -57,17 +74,18 @@ class StepTimer:
 
 
 def time_steps(job: JobFolder, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Take a few steps of a cell; its run is not kept.
+    """Take a few steps of a cell, without its trackers; its run is not kept.
 
     Raises:
         VietmerError: if it cannot be trained.
     """
     catalogue, timer = installed_catalogue(), StepTimer()
-    spec = spec_of(job, document, catalogue)
+    spec = spec_of(job, document, catalogue).model_copy(update={"trackers": ()})
     shutil.rmtree(job.run_path, ignore_errors=True)
     began = time.perf_counter()
     try:
-        start_run(spec, root=job.path, at=job.run_path, observers=[timer], catalogue=catalogue, stop_at=(0, NUM_STEPS))
+        with suppress(_EnoughError):
+            start_run(spec, root=job.path, at=job.run_path, observers=[timer], catalogue=catalogue)
     finally:
         shutil.rmtree(job.run_path, ignore_errors=True)
     setup = time.perf_counter() - began - timer.seconds

@@ -99,7 +99,8 @@ class MatrixRunner:
         pending = {cell.id for cell in self._board.named("pending")}
         jobs, folders = [], {}
         for cell, read in preparations(caches, pending):
-            digest = hashlib.sha256(" ".join(sorted(shared.digest for shared in read)).encode()).hexdigest()
+            parts = [cell.split, *sorted(shared.digest for shared in read)]
+            digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()
             folder = JobFolder(self._board.folder.path / "prepare" / digest[:DIGITS])
             ended = folder.outcome()
             if ended is not None and ended["status"] == "finished":
@@ -202,7 +203,8 @@ class MatrixRunner:
 def retry_failed(board: Board) -> None:
     """Set failures aside, so that their cells are run again.
 
-    A cell that was lost with its worker goes on from its checkpoint; any other begins anew.
+    A cell that was lost with its worker, or whose data or code had changed, goes on from its checkpoint; any other
+    begins anew.
 
     Raises:
         RunError: if a folder cannot be written.

@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from vietmer_core.ablation.job_folder import JobFolder
+from vietmer_core.ablation.code_version import code_version
+from vietmer_core.ablation.identity import with_places
+from vietmer_core.ablation.job_folder import JobFolder, OutdatedError
 from vietmer_core.assembly import build_frontends, build_model
 from vietmer_core.catalogue import Catalogue, installed_catalogue
+from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.data.splits import open_split
 from vietmer_core.features.filling import open_feature_cache
 from vietmer_core.inference.evaluating import evaluate_run
@@ -19,6 +22,7 @@ from vietmer_core.spec_document import SpecDocument
 from vietmer_core.spec_loading import validate_document
 from vietmer_core.training.devices import choose_device, with_threads
 from vietmer_core.training.run_folder import STATUS_FILE, RunFolder, is_run
+from vietmer_core.training.run_spec import read_spec
 from vietmer_core.training.runs import resume_run, start_run
 
 ENDED: Final = ("finished", "stopped_early")
@@ -35,15 +39,18 @@ def run_cell(job: JobFolder, document: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         KeyboardInterrupt: if it was told to stop; its run is saved.
+        OutdatedError: if its code or the data that it is scored on are not those of its id.
         VietmerError: if it cannot be trained or scored.
     """
     catalogue = installed_catalogue()
     spec = spec_of(job, document, catalogue)
+    _require_same_code(spec, document, catalogue)
     began = time.perf_counter()
     folder = _trained(job, spec, document["data"], catalogue)
     trained_at = time.perf_counter()
     run = TrainedRun.load(folder.path, catalogue=catalogue)
     split = str(document["split"])
+    _require_same_data(run.spec, split, document["data"], catalogue)
     evaluation = evaluate_run(run, split, audit=document["audit"])
     status = folder.read_json(STATUS_FILE)
     return {
@@ -61,10 +68,44 @@ def run_cell(job: JobFolder, document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _require_same_code(spec: ExperimentSpec, document: Mapping[str, Any], catalogue: Catalogue) -> None:
+    """Refuse to compute with other code than the id of the cell says.
+
+    Raises:
+        OutdatedError: naming what is another.
+    """
+    wanted, found = document["identity"]["code"], code_version(spec, catalogue)
+    changed = [
+        name
+        for part, versions in wanted.items()
+        for name in dict.fromkeys([*versions, *found[part]])
+        if versions.get(name) != found[part].get(name)
+    ]
+    if changed:
+        raise OutdatedError(
+            f"the version or the sources of {', '.join(changed)} are others here than where the command was started, "
+            "so that this would be another cell. Install the same everywhere, or start the command again."
+        )
+
+
+def _require_same_data(spec: ExperimentSpec, split: str, data: Mapping[str, str], catalogue: Catalogue) -> None:
+    """Refuse to score on other data than the id of the cell says; the other splits were looked at in training.
+
+    Raises:
+        OutdatedError: if it has changed.
+    """
+    found = split_fingerprint(open_split(spec, split, catalogue), content=spec.data.fingerprint == "content")
+    if found != data[split]:
+        raise OutdatedError(
+            f"the data of {split} has changed since the command was started ({data[split][:12]}… → {found[:12]}…), so "
+            "that this would be another cell. Restore the data, or start the command again."
+        )
+
+
 def _trained(job: JobFolder, spec: ExperimentSpec, data: Mapping[str, str], catalogue: Catalogue) -> RunFolder:
     path = job.run_path
-    if not is_run(path):
-        shutil.rmtree(path, ignore_errors=True)  # a kill came before its first files were whole
+    if not is_run(path) or not _finds_its_files(RunFolder(path), spec, catalogue):
+        shutil.rmtree(path, ignore_errors=True)  # where it is no run, a kill came before its first files were whole
         folder, finish = start_run(spec, root=job.path, at=path, catalogue=catalogue, expected=data, say=_say)
         return _ended(folder, finish)
     folder = RunFolder(path)
@@ -74,6 +115,24 @@ def _trained(job: JobFolder, spec: ExperimentSpec, data: Mapping[str, str], cata
     if status.get("outcome") == "running":  # whoever ran it is gone: the claim of the cell is ours
         folder.write_json(STATUS_FILE, {**status, "outcome": "killed"})
     return _ended(*resume_run(path, catalogue=catalogue, say=_say))
+
+
+def _finds_its_files(folder: RunFolder, spec: ExperimentSpec, catalogue: Catalogue) -> bool:
+    """Whether a run can go on: the matrix may have been moved since, with its data.
+
+    A run that has ended, and one of which the cache alone is elsewhere, is told the new places. Any other would have
+    another spec than its checkpoint, and begins anew.
+    """
+    own = read_spec(folder, catalogue).resolved()
+    moved = with_places(own, spec.resolved())
+    if moved == own:
+        return True
+    has_ended = folder.read_json(STATUS_FILE).get("outcome") in ENDED
+    if not has_ended and {**moved, "cache": None} != {**own, "cache": None}:
+        _say("the files that the run has read are elsewhere now: it begins anew")
+        return False
+    folder.write_spec(moved)
+    return True
 
 
 def _ended(folder: RunFolder, finish: FinishRecord) -> RunFolder:

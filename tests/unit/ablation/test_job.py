@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from vietmer_core.ablation import code_version
 from vietmer_core.ablation import job as job_module
 from vietmer_core.ablation.cell import Cell
 from vietmer_core.ablation.job import EXIT_BUSY, do_job, main
-from vietmer_core.ablation.job_folder import JobFolder
+from vietmer_core.ablation.job_folder import JOB_FILE, JobFolder, write_json
 from vietmer_core.ablation.matrix_folder import MatrixFolder
 from vietmer_core.ablation.results import StoredCell
 from vietmer_core.hooks import hookimpl
@@ -171,6 +172,95 @@ def test_data_that_changed_since_the_plan_is_the_reason(workplace: Path, write_c
     (workplace / "train.jsonl").write_text(rows.replace("bực", "vui", 1), encoding="utf-8")
     assert do_job(first.path) == "failed"
     assert "the data of train has changed" in (first.outcome() or {})["reason"]
+
+
+def test_data_that_changed_before_it_is_scored_is_the_reason(workplace: Path, write_cells: Call) -> None:
+    first, *_ = write_cells(workplace / "one")
+    rows = (workplace / "test.jsonl").read_text(encoding="utf-8")
+    (workplace / "test.jsonl").write_text(rows.replace("bực", "vui", 1), encoding="utf-8")
+    assert do_job(first.path) == "failed"
+    outcome = first.outcome() or {}
+    assert "the data of test has changed since the command was started" in outcome["reason"]
+    (workplace / "test.jsonl").write_text(rows, encoding="utf-8")
+    before = (first.run_path / "checkpoints" / "last.pt").stat().st_mtime_ns
+    assert first.retire(outcome)
+    assert do_job(first.path) == "finished"
+    assert (first.run_path / "checkpoints" / "last.pt").stat().st_mtime_ns == before  # nothing of it was wrong
+
+
+def test_other_code_than_that_of_the_id_is_refused(
+    workplace: Path, write_cells: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_ = write_cells(workplace / "one")
+    own = code_version.code_version
+
+    def edited(*given: Any) -> dict[str, Any]:
+        found = own(*given)
+        return {**found, "distributions": {**found["distributions"], "vietmer-fusion-text-only": "0.1.0 edited"}}
+
+    monkeypatch.setattr("vietmer_core.ablation.tasks.code_version", edited)
+    assert do_job(first.path) == "failed"
+    assert (first.outcome() or {})["reason"].startswith(
+        "the version or the sources of vietmer-fusion-text-only are others here"
+    )
+    assert not first.run_path.exists()
+
+
+@pytest.mark.parametrize("is_cut_off", [True, False])
+def test_a_matrix_that_is_moved_with_its_data_loses_no_cell(
+    workplace: Path, write_cells: Call, cells_of: Call, is_cut_off: bool
+) -> None:
+    """What was cut off begins anew; what was trained is only scored."""
+    (whole, *_), (moved, *_) = write_cells(workplace / "one"), write_cells(workplace / "two")
+    assert do_job(whole.path) == "finished"
+    observer = KillAfter(1, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    if is_cut_off:
+        installed_plugins().manager.register(observer)
+    try:
+        assert do_job(moved.path) == ("interrupted" if is_cut_off else "finished")
+    finally:
+        if is_cut_off:
+            installed_plugins().manager.unregister(observer)
+    if not is_cut_off:
+        (moved.path / "outcome.json").unlink()
+    weights = moved.run_path / "checkpoints" / "last.pt"
+    before = weights.stat().st_mtime_ns
+    (workplace / "elsewhere").mkdir()
+    for name in ("matrix.yaml", "base.yaml", "train.jsonl", "valid.jsonl", "test.jsonl"):
+        (workplace / name).rename(workplace / "elsewhere" / name)
+    cell, *_ = cells_of(workplace / "elsewhere" / "matrix.yaml")
+    assert cell.name == moved.path.name
+    MatrixFolder(workplace / "two").write_cell(cell, audit=AUDIT)
+    assert do_job(moved.path) == "finished", moved.outcome()
+    assert results(moved) == results(whole)
+    assert (weights.stat().st_mtime_ns == before) is not is_cut_off
+
+
+class Counted:
+    """An observer that counts steps."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    @hookimpl(tryfirst=True)
+    def end_step(self, step: StepRecord) -> None:
+        del step
+        self.steps += 1
+
+
+def test_a_probe_takes_no_more_steps_than_an_epoch_has(workplace: Path, write_matrix: Call, cells_of: Call) -> None:
+    cell, *_ = cells_of(write_matrix(set={"training": {"epochs": 50}, "trackers": ["tensorboard"]}))
+    folder, counted = JobFolder(workplace / "probe"), Counted()
+    spec = cell.spec.resolved()
+    write_json(folder.path / JOB_FILE, {"job": "probe", "id": cell.id, "split": cell.split, "spec": spec})
+    installed_plugins().manager.register(counted)
+    try:
+        assert do_job(folder.path) == "finished", folder.outcome()
+    finally:
+        installed_plugins().manager.unregister(counted)
+    assert counted.steps == 2  # of 100
+    assert (folder.outcome() or {})["estimate"] > 0
+    assert not folder.run_path.exists()
 
 
 def test_a_cell_that_another_process_has_is_busy(workplace: Path, write_cells: Call, monkeypatch: Any) -> None:
