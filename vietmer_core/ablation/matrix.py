@@ -92,7 +92,7 @@ def load_matrix(
     Raises:
         SpecError: with every error of the matrix itself, each with its line; or with every file that cannot be read.
     """
-    document = _with_executor(read_plain(path), executor, jobs)
+    document = with_executor(read_plain(path), executor, jobs)
     try:
         spec = MatrixSpec.model_validate(document.values, context={CATALOGUE_KEY: catalogue})
     except ValidationError as error:
@@ -100,7 +100,7 @@ def load_matrix(
         raise SpecError(f"the matrix has {_errors(len(problems))}:", problems) from None
     folder = path.absolute().parent
     base, changes = _read(spec, folder, overrides)
-    fixed = _part(document, ("set",), spec.set, folder=folder)
+    fixed = part_of(document, ("set",), spec.set, folder=folder)
     axes = tuple(
         Axis(
             name=name,
@@ -115,8 +115,12 @@ def load_matrix(
     )
 
 
-def _with_executor(document: SpecDocument, executor: str | None, jobs: int | None) -> SpecDocument:
-    """The matrix file with what the command line says of the executor."""
+def with_executor(document: SpecDocument, executor: str | None, jobs: int | None) -> SpecDocument:
+    """The matrix file with what the command line says of the executor.
+
+    Raises:
+        SpecError: if that is not YAML.
+    """
     values, places = dict(document.values), dict(document.places)
     if executor is not None:
         source = f"--executor {executor}"
@@ -161,8 +165,8 @@ def _relative(path: Path) -> Path:
     return plain.relative_to(Path.cwd()) if plain.is_relative_to(Path.cwd()) else plain
 
 
-def _part(document: SpecDocument, steps: Steps, values: Mapping[str, Any], *, folder: Path) -> SpecDocument:
-    """What stands at a place of the matrix file, as a document of its own: paths relative to the file."""
+def part_of(document: SpecDocument, steps: Steps, values: Mapping[str, Any], *, folder: Path) -> SpecDocument:
+    """What stands at a place of a matrix file, as a document of its own: paths relative to the file."""
     places = {way[len(steps) :]: place for way, place in document.places.items() if way[: len(steps)] == steps}
     return SpecDocument(
         values=anchored(dict(values), folder),
@@ -174,7 +178,7 @@ def _part(document: SpecDocument, steps: Steps, values: Mapping[str, Any], *, fo
 def _levels(document: SpecDocument, steps: Steps, axis: AxisSpec, *, folder: Path) -> tuple[Level, ...]:
     if axis.levels is not None:
         return tuple(
-            Level(name=name, change=_part(document, (*steps, "levels", name), values or {}, folder=folder))
+            Level(name=name, change=part_of(document, (*steps, "levels", name), values or {}, folder=folder))
             for name, values in axis.levels.items()
         )
     field = read_steps(axis.field or "")

@@ -221,4 +221,6 @@ def unknown_levels(selection: Mapping[str, Sequence[str]], axes: Mapping[str, tu
 
 
 def _meant(near: list[str], names: tuple[str, ...] | list[str]) -> str:
-    return f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(names)}."
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return f"there are: {', '.join(names)}." if names else "there are none, since it is given by its bounds."

@@ -2,25 +2,30 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, final
 
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from vietmer_core.ablation.executor import Job, JobEnd
+from vietmer_core.ablation.executor import Job, JobEnd, Resources
 from vietmer_core.ablation.job import do_job
+from vietmer_core.ablation.job_folder import JobFolder
 from vietmer_core.ablation.search import running
+from vietmer_core.ablation.search.folder import SearchFolder
+from vietmer_core.ablation.search.loading import Search, load_search
+from vietmer_core.ablation.search.searcher import Epochs, Space, Study, TrialRecord, TrialState, Value
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.cli.main import commands
 from vietmer_core.components import Role
-from vietmer_core.errors import SpecError
+from vietmer_core.errors import DataProblemsError, RunError, SpecError
 from vietmer_core.spec_files import read_documents
 from vietmer_core.spec_loading import validate_document
 
@@ -109,6 +114,7 @@ def test_more_trials_are_added_and_another_space_is_refused(workplace: Path) -> 
     write_search(workplace, trials=3)
     assert search().exit_code == 0
     assert trials(workplace)[:2] == before
+    assert "holds a search with another `base`" in str(search("--set", "training.epochs=1").exception)
     write_search(workplace, axes={"dim": SEARCH["axes"]["dim"]})
     refused = search()
     assert "holds a search with another `axes`. Give this one another `name`" in str(refused.exception)
@@ -139,6 +145,21 @@ def test_values_that_do_not_go_together_fail_their_trial_alone(workplace: Path) 
         ({"axes": {"rate": {"field": "training.learning_rat", "low": 0.1, "high": 1.0}}}, "learning_rat"),
         ({"axes": {"rate": {"field": "training.learning_rate", "low": -1.0, "high": 1.0}}}, "must be more than 0"),
         ({"search": {"kind": "optuno"}}, "Did you mean `optuna`?"),
+        ({"search": {"kind": "optuna", "sead": 1}}, "search.sead: there is no such field; did you mean `seed`?"),
+        ({"trails": 3}, "search.yaml:33: trails: there is no such field; did you mean `trials`?"),
+        (
+            {"axes": {"dim": {"field": "fusion.dim", "lo": 4}}},
+            "axes.dim.lo: there is no such field; did you mean `low`?",
+        ),
+        ({"set": {"training": {"epoch": 3}}}, "search.yaml:35: training.epoch: there is no such field"),
+        (
+            {"resources": {"only": {"poler": "mean"}}},
+            "resources.only.poler: there is no such axis; did you mean `pooler`?",
+        ),
+        (
+            {"resources": {"only": {"dim": 8}}},
+            "`dim` has no level `8`; there are none, since it is given by its bounds.",
+        ),
         ({"axes": {"data": {"levels": {"a": {"data": {"test": "valid.jsonl"}}}}}}, "which a search never reads"),
     ],
 )
@@ -152,6 +173,102 @@ def test_what_is_wrong_is_said_before_anything_runs(
     assert sentence in said
     assert isinstance(refused.exception, SpecError) or "failed" in refused.output
     assert not attempts(workplace)
+
+
+def test_an_executor_that_cannot_be_read_is_a_sentence(workplace: Path) -> None:
+    write_search(workplace)
+    refused = search("--executor", "{kind")
+    assert isinstance(refused.exception, SpecError)
+    assert "--executor {kind: is not YAML" in str(refused.exception)
+
+
+def loaded(folder: Path, **changes: Any) -> Search:
+    write_search(folder, **changes)
+    return load_search(folder / "search.yaml", catalogue=installed_catalogue())
+
+
+VALUES: dict[str, Value] = {"rate": 0.01, "dim": 8, "pooler": "mean", "loss": "plain"}
+
+
+def test_resources_of_a_trial_are_those_of_its_levels(workplace: Path) -> None:
+    entries = [{"memory": "2GiB"}, {"only": {"pooler": ["attn"]}, "cpus": 2}]
+    found = loaded(workplace, resources=entries)
+    assert found.cell(VALUES).resources == Resources(cpus=1, memory_bytes=2 * 2**30)
+    assert found.cell({**VALUES, "pooler": "attn"}).resources == Resources(cpus=2, memory_bytes=2 * 2**30)
+
+
+def test_what_all_trials_have_in_common_is_told_from_another_base_wherever_it_lies(workplace: Path) -> None:
+    plain = loaded(workplace).base_digest()
+    (workplace / "test.jsonl").write_text("nobody reads this\n", encoding="utf-8")
+    shutil.copytree(workplace, workplace / "moved")
+    assert loaded(workplace / "moved").base_digest() == plain
+    assert loaded(workplace, set={"training": {"epochs": 1}}).base_digest() != plain
+    with (workplace / "train.jsonl").open("a", encoding="utf-8") as file:
+        file.write((workplace / "valid.jsonl").read_text(encoding="utf-8").splitlines()[0] + "\n")
+    assert loaded(workplace).base_digest() != plain
+
+
+@final
+class Notes:
+    """A searcher and its study in memory, which proposes `VALUES`."""
+
+    def __init__(self) -> None:
+        self.states: list[TrialState] = []
+
+    def open(self, file: Path, /, *, name: str, space: Space, maximises: bool) -> Study:
+        del file, name, space, maximises
+        return self
+
+    def is_hopeless(self, epochs: Epochs, /, *, finished: Sequence[Epochs], maximises: bool) -> bool:
+        del epochs, finished, maximises
+        return False
+
+    def trials(self) -> Sequence[TrialRecord]:
+        return [TrialRecord(number=number, values=VALUES, state=state) for number, state in enumerate(self.states)]
+
+    def ask(self) -> TrialRecord:
+        self.states.append("running")
+        return self.trials()[-1]
+
+    def tell(self, number: int, /, *, state: TrialState, score: float | None, epochs: Epochs) -> None:
+        del score, epochs
+        self.states[number] = state
+
+
+def run_search(search: Search, notes: Notes) -> None:
+    folder = SearchFolder(search.path.parent / "searches" / "tiny")
+    running.SearchRunner(search, folder, searcher=notes, stops=lambda: False, say=lambda _: None).run()
+
+
+@pytest.mark.usefixtures("here")
+def test_data_that_cannot_be_read_spends_no_trial(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, notes = loaded(workplace), Notes()
+
+    def gone(*_: object) -> NoReturn:
+        raise DataProblemsError("the data cannot be used:", [])
+
+    monkeypatch.setattr(Search, "cell", gone)
+    with pytest.raises(DataProblemsError):
+        run_search(found, notes)
+    assert notes.states == ["running"]  # the same command takes it up
+
+
+def test_code_that_changes_meanwhile_spends_no_trial(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Outdated:
+        def run(self, jobs: Sequence[Job], /, *, stops: Callable[[], bool]) -> Iterator[JobEnd]:
+            del stops
+            for job in jobs:
+                JobFolder(job.folder).write_outcome(
+                    {"status": "failed", "reason": "the sources are others.", "error": "OutdatedError"}
+                )
+                yield JobEnd(name=job.name)
+
+    monkeypatch.setattr(running, "build_executor", lambda _params, _catalogue: Outdated())
+    found, notes = loaded(workplace), Notes()
+    with pytest.raises(RunError, match="the sources are others"):
+        run_search(found, notes)
+    assert notes.states == ["running"]
+    assert not list(workplace.glob("searches/tiny/cells/*/outcome.json"))  # it is not taken for an end again
 
 
 @pytest.mark.slow

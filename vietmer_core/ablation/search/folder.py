@@ -1,6 +1,6 @@
 """The folder of a search. Torch-free.
 
-search.json      what is searched over, and what proposes it
+search.json      what is searched over, with a digest of the base and its data, and what proposes it
 study.db         the trials, kept by the searcher
 trials.json      the trials, for people and programs
 best.yaml        the resolved spec of the best trial, ready for `vietmer train`

@@ -10,20 +10,22 @@ from pydantic import ValidationError
 
 from vietmer_core.ablation.cell import Cell
 from vietmer_core.ablation.expansion import expand
-from vietmer_core.ablation.matrix import Axis, Level, Matrix
+from vietmer_core.ablation.identity import cell_identity, digest_of
+from vietmer_core.ablation.matrix import Axis, Level, Matrix, part_of, with_executor
 from vietmer_core.ablation.matrix_errors import problems_of_matrix
-from vietmer_core.ablation.matrix_spec import MatrixSpec
+from vietmer_core.ablation.matrix_spec import MatrixSpec, ResourcesSpec
+from vietmer_core.ablation.opened_data import OpenedData
 from vietmer_core.ablation.search.search_spec import SearchedSpec, SearchSpec
 from vietmer_core.ablation.search.searcher import Space, Value
+from vietmer_core.ablation.selection import is_met
 from vietmer_core.catalogue import Catalogue
-from vietmer_core.errors import Problem, SpecError
+from vietmer_core.errors import DataProblemsError, Problem, SpecError
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_composition import Override, compose, override
-from vietmer_core.spec_document import Place, SpecDocument
+from vietmer_core.spec_document import SpecDocument
 from vietmer_core.spec_fields import CATALOGUE_KEY
 from vietmer_core.spec_files import anchored, read_documents, read_override, read_plain, read_steps
 from vietmer_core.spec_loading import validate_document
-from vietmer_core.spec_yaml import parse_yaml
 
 SPLIT: Final = "valid"
 """That a trial is scored on: the test split is taken out of its spec."""
@@ -62,11 +64,12 @@ class Search:
         """
         levels = {name: self._level(name, value) for name, value in values.items()}
         axes = tuple(Axis(name=name, levels=(level,), is_replicate=False) for name, level in levels.items())
+        names = {name: level.name for name, level in levels.items()}
         fixed = MatrixSpec.model_validate(
             {
                 "name": self.spec.name,
-                "axes": {name: {"levels": {level.name: None}} for name, level in levels.items()},
-                "resources": [entry.model_dump(exclude_none=True) for entry in self.spec.resources],
+                "axes": {name: {"levels": {level: None}} for name, level in names.items()},
+                "resources": [_of_one_trial(entry, names) for entry in self.spec.resources],
                 "split": SPLIT,
             },
             context={CATALOGUE_KEY: self.catalogue},
@@ -97,6 +100,22 @@ class Search:
         for change in self.overrides:
             document = override(document, change)
         return validate_document(document, catalogue=self.catalogue)
+
+    def base_digest(self) -> str:
+        """What all trials have in common, with the bytes of its data: equal wherever it lies; code is left out.
+
+        Raises:
+            SpecError: if the base cannot be used by itself.
+            DataProblemsError: if its data cannot be used.
+        """
+        document = _without_test(self.base)
+        for change in self.overrides:
+            document = override(document, change)
+        spec = validate_document(document, catalogue=self.catalogue)
+        data, problems = OpenedData(self.catalogue).fingerprints(spec)
+        if problems:
+            raise DataProblemsError("the data of the search cannot be used:", problems)
+        return digest_of(cell_identity(spec, self.catalogue, data=data, split=SPLIT, code={}))
 
     def check(self) -> None:
         """Hold each bound and each level, by itself, over the base.
@@ -142,23 +161,15 @@ def load_search(
     Raises:
         SpecError: with every error of the file, each with its line; or with every file that cannot be read.
     """
-    document = read_plain(path)
-    if executor is not None:
-        given, _ = parse_yaml(executor)
-        place = Place(source=f"--executor {executor}")
-        document = attrs.evolve(
-            document,
-            values={**document.values, "executor": given},
-            places={**document.places, ("executor",): place},
-        )
+    document = with_executor(read_plain(path), executor, None)
     try:
         spec = SearchSpec.model_validate(document.values, context={CATALOGUE_KEY: catalogue})
     except ValidationError as error:
-        problems = problems_of_matrix(error, document, catalogue)
+        problems = problems_of_matrix(error, document, catalogue, model=SearchSpec, axis=SearchedSpec)
         raise SpecError("the search cannot be used:", problems) from None
     folder = path.absolute().parent
     base = read_documents([folder / name.expanduser() for name in spec.base])
-    fixed = SpecDocument(values=anchored(dict(spec.set), folder), places={}, files=document.files)
+    fixed = part_of(document, ("set",), spec.set, folder=folder)
     return Search(
         path=path,
         spec=spec,
@@ -177,6 +188,11 @@ def described(axes: Mapping[str, SearchedSpec]) -> dict[str, Any]:
 def as_yaml(spec: ExperimentSpec) -> bytes:
     """A resolved spec as `vietmer train` reads it."""
     return yaml.safe_dump(spec.resolved(), allow_unicode=True, sort_keys=False).encode()
+
+
+def _of_one_trial(entry: ResourcesSpec, levels: Mapping[str, str]) -> ResourcesSpec:
+    """What an entry of `resources` says of a trial with these levels: all of it, or nothing."""
+    return entry.model_copy(update={"only": {}}) if is_met(entry.only, levels) else ResourcesSpec()
 
 
 def _without_test(document: SpecDocument) -> SpecDocument:

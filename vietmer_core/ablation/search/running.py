@@ -16,11 +16,12 @@ from vietmer_core.ablation.building import build_executor
 from vietmer_core.ablation.caches import shared_caches
 from vietmer_core.ablation.cell import Cell, title_of
 from vietmer_core.ablation.executor import Executor, Job, JobEnd
+from vietmer_core.ablation.job_folder import OutdatedError
 from vietmer_core.ablation.running import Board, MatrixRunner
 from vietmer_core.ablation.search.folder import STUDY_FILE, SearchFolder, last_counted
 from vietmer_core.ablation.search.loading import Search, as_yaml, described
 from vietmer_core.ablation.search.searcher import Epochs, Searcher, Study, TrialRecord
-from vietmer_core.errors import VietmerError
+from vietmer_core.errors import RunError, SpecError
 
 LOOK_SECONDS: Final = 0.3
 NOT_AUDITED: Final = {"verdict": "not audited", "leaks": [], "cues": []}
@@ -75,7 +76,12 @@ class SearchRunner:
     def _open(self) -> Study:
         spec = self._search.spec
         self._folder.keep_description(
-            {"axes": described(spec.axes), "search": spec.search.model_dump(mode="json"), "monitor": self._monitor}
+            {
+                "axes": described(spec.axes),
+                "search": spec.search.model_dump(mode="json"),
+                "monitor": self._monitor,
+                "base": self._search.base_digest(),
+            }
         )
         file = self._folder.path / STUDY_FILE
         return self._searcher.open(file, name=spec.name, space=self._search.space(), maximises=self._maximises)
@@ -99,7 +105,7 @@ class SearchRunner:
         """Run the trials that are missing.
 
         Raises:
-            VietmerError: if nothing can be run at all, or a folder cannot be written.
+            VietmerError: if nothing can be run at all, a folder cannot be written, or data or code has changed.
         """
         parallel = self._search.spec.parallel
         active: dict[Future[list[JobEnd]], _Begun] = {}
@@ -131,7 +137,7 @@ class SearchRunner:
             trial = cut_off[0] if cut_off else self._study.ask()
             try:
                 cell = self._search.cell(trial.values)
-            except VietmerError as error:
+            except SpecError as error:
                 self._tell(trial, state="failed", said=" ".join(str(error).split()))
                 continue
             self._cells[trial.number] = cell.name
@@ -178,9 +184,17 @@ class SearchRunner:
         return None
 
     def _finish(self, begun: _Begun, ends: Sequence[JobEnd]) -> None:
-        """Keep how a trial has ended; one that was cut off stays as it is, to be taken up again."""
+        """Keep how a trial has ended; one that was cut off stays as it is, to be taken up again.
+
+        Raises:
+            RunError: if its data or its code is not that which it was proposed for.
+        """
         self._idle.append(begun.executor)
-        outcome = self._folder.matrix.cell(begun.cell).outcome()
+        folder = self._folder.matrix.cell(begun.cell)
+        outcome = folder.outcome()
+        if outcome is not None and outcome.get("error") == OutdatedError.__name__:
+            folder.retire(outcome)  # no trial is spent on it
+            raise RunError(str(outcome["reason"]))
         epochs = self._folder.epochs(begun.cell.name, monitor=self._monitor)
         pruned_at = self._pruned_at(begun, epochs)
         if pruned_at is not None:

@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictInt, model_validator
 
-from vietmer_core.ablation.matrix_spec import AxisSpec, ResourcesSpec
+from vietmer_core.ablation.matrix_spec import AxisSpec, ResourcesSpec, unknown_levels
 from vietmer_core.ablation.search.searcher import Choice, Range
 from vietmer_core.components import Role
 from vietmer_core.spec_fields import (
     ComponentParams,
+    Fault,
     FilePath,
     PositiveInt,
     Text,
@@ -123,3 +124,15 @@ class SearchSpec(Strict):
     executor: Annotated[ComponentParams, PlainValidator(component_of(Role.EXECUTOR))] = Field(
         default_factory=lambda: {"kind": "local"}, validate_default=True
     )
+
+    @model_validator(mode="after")
+    def _names_what_there_is(self) -> "SearchSpec":
+        levels = {name: axis.names() for name, axis in self.axes.items()}
+        faults: list[Fault] = [
+            (("resources", index, "only", *steps), sentence)
+            for index, entry in enumerate(self.resources)
+            for steps, sentence in unknown_levels(entry.only, levels)
+        ]
+        if faults:
+            raise located(faults)
+        return self
