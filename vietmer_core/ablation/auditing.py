@@ -1,9 +1,11 @@
 """What is known of leaks between the splits of the cells: searched once for all that read the same. Torch-free."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from vietmer_core.ablation.cell import Cell
+from vietmer_core.ablation.opened_data import READING
 from vietmer_core.ablation.running import Board
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.errors import VietmerError
@@ -15,7 +17,8 @@ def audited(
     """Each cell with the verdict on its splits; one that cannot be had, or is not wanted, is `not audited`."""
     known: dict[str, dict[str, Any]] = {}
     for cell in cells:
-        key = str(sorted(cell.data.items()))
+        read = cell.spec.model_dump(mode="json", include=set(READING))  # label maps, too, decide what is compared
+        key = json.dumps([sorted(cell.data.items()), read], sort_keys=True)
         if key not in known:
             known[key] = _verdict(cell, board) if is_wanted else _unknown("")
             if known[key]["verdict"] == "leak":

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, final
 
@@ -43,6 +44,7 @@ class _Worker:
         self.job: Job | None = None
         self.deadline: float | None = None
         self.is_too_slow = False
+        self._is_leaving = False
         environment = {**os.environ, **worker_environment(resources)}
         if gpu is not None:
             environment["CUDA_VISIBLE_DEVICES"] = gpu
@@ -75,6 +77,7 @@ class _Worker:
         if not line:
             return JobEnd(name=name, failure=self._death())
         answer = json.loads(line)
+        self._is_leaving = answer["status"] == "interrupted"
         return JobEnd(name=name, failure=str(answer.get("reason", "")) if answer["status"] == "lost" else "")
 
     def _death(self) -> str:
@@ -89,7 +92,8 @@ class _Worker:
 
     @property
     def is_alive(self) -> bool:
-        return self._process.poll() is None
+        """Whether it takes another job; one that was told to stop, by whomever, ends after its answer."""
+        return not self._is_leaving and self._process.poll() is None
 
     def check_time(self) -> None:
         """End a job that takes too long."""
@@ -103,7 +107,8 @@ class _Worker:
 
     def close(self) -> None:
         """Wait for it to end; it has nothing to do any more, or is killed after a grace."""
-        self._orders.close()
+        with suppress(BrokenPipeError):  # it has died, and has never read an order
+            self._orders.close()
         if self.job is not None:
             self._process.kill()
         try:

@@ -111,7 +111,7 @@ def read_matrix(folder: Path) -> StoredMatrix:
     Raises:
         RunError: if the folder holds no matrix, or a file of it is damaged.
     """
-    document = read_json(folder / MATRIX_FILE)
+    document = read_json(folder / MATRIX_FILE) if folder.is_dir() else None
     if document is None:
         raise RunError(
             f"{folder}: holds no matrix, since it has no `{MATRIX_FILE}`. Give the one that `ablate` printed."

@@ -1,5 +1,6 @@
 """`executor: local` on jobs that compute nothing, with real processes."""
 
+import io
 import json
 import os
 import signal
@@ -7,12 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from vietmer_core.ablation.executor import Job, Resources
+from vietmer_core.ablation.executor import Job, JobEnd, Resources
 from vietmer_core.ablation.job_folder import JOB_FILE, JobFolder, write_json
-from vietmer_core.ablation.local import LocalExecutor, visible_gpus
+from vietmer_core.ablation.local import LocalExecutor, _Worker, visible_gpus
 from vietmer_core.errors import RunError
 from vietmer_core.testing import conformance_tests
 
@@ -99,6 +102,29 @@ def test_ctrl_c_in_the_terminal_is_for_whoever_started_the_workers(tmp_path: Pat
     worker.stdin.close()
     assert worker.wait(30) == 0
     worker.stdout.close()
+
+
+def test_a_worker_that_was_told_to_stop_gets_no_other_job(tmp_path: Path) -> None:
+    """Somebody else has sent it SIGTERM: it has answered, but its process is still there for a moment."""
+    leaving: Any = _Worker.__new__(_Worker)
+    leaving.job, leaving._is_leaving = job(tmp_path, 0), False
+    leaving.answers = io.BytesIO(b'{"status": "interrupted"}\n')
+    leaving._process = SimpleNamespace(poll=lambda: None)
+    assert leaving.is_alive
+    assert leaving.ended() == JobEnd(name="job-0")
+    assert not leaving.is_alive
+
+
+def test_a_worker_that_has_died_before_its_order_is_closed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vietmer_core.ablation.local.WORKER", (sys.executable, "-S", "-E", "-c", ""))
+    worker = _Worker(Resources(), gpu=None)
+    while worker.is_alive:
+        time.sleep(0.01)
+    worker.begin(job(tmp_path, 0))
+    assert worker.ended().failure.startswith("its process ended with exit code 0")
+    worker.close()
 
 
 def test_a_gpu_that_is_not_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Any, final
 
 import pytest
 
+from vietmer_core.ablation.auditing import audited
 from vietmer_core.ablation.cell import Cell
 from vietmer_core.ablation.executor import Executor, Job, JobEnd
 from vietmer_core.ablation.job_folder import JobFolder, write_json
@@ -181,6 +182,28 @@ def test_a_damaged_outcome_is_a_sentence(board: Board) -> None:
     (folder.path / "outcome.json").write_text("{", encoding="utf-8")
     with pytest.raises(RunError, match=r"outcome.json: cannot be read: .* Remove the file"):
         anew(board)
+
+
+def test_splits_are_audited_once_for_all_that_read_them_alike(
+    board: Board, write_matrix: Call, cells_of: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Label maps leave rows out, so that other recordings are compared."""
+    asked: list[str] = []
+
+    def verdict(cell: Cell, _: Board) -> dict[str, Any]:
+        asked.append(cell.levels["map"])
+        return {"verdict": "clean", "leaks": [], "cues": []}
+
+    monkeypatch.setattr("vietmer_core.ablation.auditing._verdict", verdict)
+    maps = {"none": {}, "fewer": {"data": {"valid": {"path": "valid.jsonl", "label_map": {"sad": "angry"}}}}}
+    cells = cells_of(write_matrix(axes={"map": {"levels": maps}}))
+    assert len(list(audited(cells, board, is_wanted=True, say=lambda _: None))) == 4
+    assert asked == ["none", "fewer"]
+
+
+def test_a_file_is_no_folder_of_a_matrix(workplace: Path) -> None:
+    with pytest.raises(RunError, match=r"base\.yaml: holds no matrix"):
+        read_matrix(workplace / "base.yaml")
 
 
 def test_what_is_stored_is_read_back(
