@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import nox
-import yaml
 
 nox.needs_version = ">=2024.10"
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "typing", "tests", "plugins", "docs"]
 
 ROOT = Path(__file__).parent
+FUSIONS = ["xattn", "bilstm_attn", "cnn_bilstm_attn"]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
 
@@ -66,20 +66,35 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("fusion", ["xattn", "bilstm_attn", "cnn_bilstm_attn"])
+@nox.parametrize("fusion", FUSIONS)
 def ablations(session: nox.Session, fusion: str) -> None:
     """Run the cells of a matrix with one fusion: `nox -s "ablations(fusion='xattn')" -- [MATRIX] [--only pooler=mean]`.
 
-    The matrix is `docs/ablations/demo.yaml` unless another file is named first. One without an axis `fusion` is run
-    whole by the first of the sessions. All share the interpreter and the features of frozen encoders.
+    The matrix is `docs/ablations/demo.yaml` unless another file is named first. Fusions that have no session of their
+    own, and matrices without an axis `fusion`, are run by the first of the sessions. All share the interpreter and the
+    features of frozen encoders.
     """
     given = list(session.posargs)
     matrix = given.pop(0) if given and not given[0].startswith("-") else "docs/ablations/demo.yaml"
-    axes = yaml.safe_load(Path(matrix).read_text(encoding="utf-8")).get("axes", {})
-    if "fusion" not in axes and fusion != "xattn":
-        session.skip(f"{matrix} has no axis `fusion`: the session of `xattn` runs it whole")
-    only = ["--only", f"fusion={fusion}"] if "fusion" in axes else []
+    levels = fusions_of(Path(matrix))
+    chosen = [level for level in levels if level == fusion or (fusion == FUSIONS[0] and level not in FUSIONS)]
+    if not chosen and (levels or fusion != FUSIONS[0]):
+        session.skip(f"{matrix} has no level `{fusion}` of an axis `fusion`: other sessions run it")
+    only = ["--only", f"fusion={','.join(chosen)}"] if chosen else []
     session.run(sys.executable, "-m", "vietmer_core", "ablate", matrix, *only, *given)
+
+
+def fusions_of(matrix: Path) -> list[str]:
+    """The levels of its axis `fusion`; none where it has no such axis, or cannot be read, as `ablate` then says."""
+    from vietmer_core.ablation.matrix_spec import AxisSpec
+    from vietmer_core.errors import SpecError
+    from vietmer_core.spec_files import read_plain
+
+    try:
+        axis = AxisSpec.model_validate(read_plain(matrix).values["axes"]["fusion"])
+    except (SpecError, KeyError, TypeError, ValueError):
+        return []
+    return list(axis.names())
 
 
 @nox.session

@@ -1,6 +1,7 @@
 """The matrices of the documentation are valid, and its page states the fields as they are."""
 
 import re
+import runpy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,29 @@ def test_the_paired_matrix_is_valid(workplace: Path) -> None:
     lines = plan(workplace / "paired.yaml")
     assert lines[0] == "135 cells; 45 kinds, replicates aside"
     assert "features computed once: audio: whisper, for 135 cells" in lines
+
+
+@pytest.fixture(scope="module")
+def noxfile() -> dict[str, Any]:
+    pytest.importorskip("nox")
+    return runpy.run_path(str(ROOT / "noxfile.py"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("matrix.yaml", "axes: {fusion: {field: fusion, values: [{kind: xattn, dim: 8}, late]}}", ["xattn", "late"]),
+        ("matrix.toml", "[axes.fusion.levels]\nxattn = {}\n", ["xattn"]),
+        ("matrix.yaml", "axes: {pooler: {field: pooler, values: [mean]}}", []),
+        ("matrix.yaml", "axes: ", []),
+    ],
+)
+def test_nox_knows_the_fusions_of_a_matrix(
+    noxfile: dict[str, Any], tmp_path: Path, name: str, text: str, expected: list[str]
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert noxfile["fusions_of"](tmp_path / name) == expected
+    assert noxfile["fusions_of"](tmp_path / "nowhere.yaml") == []
 
 
 def test_the_page_states_every_field() -> None:
