@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.distributions import BaseDistribution
+from optuna.trial import Trial
 from pydantic import ValidationError
 from vietmer_search_optuna.plugin import OptunaParams, build
 
@@ -71,6 +73,24 @@ def test_a_trial_that_was_cut_off_is_still_there_and_runs(folder: Path) -> None:
     asked = opened(folder / "study.db").ask()
     (found,) = opened(folder / "study.db").trials()
     assert found == asked
+
+
+def test_a_kill_while_a_trial_is_proposed_leaves_none_of_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optuna by itself keeps value by value."""
+    own, drawn = Trial._suggest, list[str]()
+
+    def killed(self: Trial, name: str, distribution: BaseDistribution) -> Any:
+        if drawn:
+            raise KeyboardInterrupt
+        drawn.append(name)
+        return own(self, name, distribution)
+
+    monkeypatch.setattr(Trial, "_suggest", killed)
+    with pytest.raises(KeyboardInterrupt):
+        opened(folder / "study.db").ask()
+    monkeypatch.undo()
+    assert drawn == ["rate"]
+    assert opened(folder / "study.db").trials() == []
 
 
 def test_what_is_told_is_read_back(folder: Path) -> None:
@@ -142,6 +162,17 @@ def test_a_study_over_another_space_is_one_sentence(folder: Path) -> None:
         RunError, match=r"study\.db: Optuna's storage cannot be used: .*Restore the file or remove it\.$"
     ):
         opened(folder / "study.db", space={**SPACE, "pooler": Choice(levels=("mean", "min"))}).ask()
+
+
+def test_a_storage_that_fails_later_is_one_sentence(folder: Path) -> None:
+    study = opened(folder / "study.db")
+    study.ask()
+    with sqlite3.connect(folder / "study.db") as database:
+        database.execute("drop table trial_intermediate_values")
+    database.close()
+    with pytest.raises(RunError, match=r"study\.db: Optuna's storage cannot be used: no such table") as caught:
+        study.tell(0, state="finished", score=0.5, epochs={0: 0.5})
+    assert "\n" not in str(caught.value)
 
 
 def test_what_is_no_storage_is_one_sentence(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Literal, final
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -28,6 +29,7 @@ STATES: Final[dict[TrialState, State]] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
+STORAGE_ERRORS: Final = (SQLAlchemyError, StorageInternalError)
 TOLD: Final = {"finished": TrialState.COMPLETE, "failed": TrialState.FAIL, "pruned": TrialState.PRUNED}
 
 
@@ -82,25 +84,35 @@ class OptunaStudy:
             self._study = optuna.create_study(
                 storage=f"sqlite:///{file}", study_name=name, direction=_direction(maximises), load_if_exists=True
             )
-        except (SQLAlchemyError, ValueError, RuntimeError) as error:
+        except (*STORAGE_ERRORS, ValueError, RuntimeError) as error:
             raise self._unusable(error) from None
 
     def trials(self) -> Sequence[TrialRecord]:
         """As `vietmer_core.ablation.search.searcher.Study`."""
         try:
             return [record(trial) for trial in self._study.get_trials(deepcopy=False)]
-        except SQLAlchemyError as error:
+        except STORAGE_ERRORS as error:
             raise self._unusable(error) from None
 
     def ask(self) -> TrialRecord:
         """As `vietmer_core.ablation.search.searcher.Study`."""
         try:
-            self._study.sampler = self._sampler(len(self._study.get_trials(deepcopy=False)))
-            trial = self._study.ask(self._distributions)
-        except (SQLAlchemyError, ValueError) as error:
+            known = self._study.get_trials(deepcopy=False)
+            values: dict[str, Value] = self._proposed(known)
+            trial = create_trial(state=TrialState.RUNNING, params=values, distributions=self._distributions)
+            self._study.add_trial(trial)
+        except (*STORAGE_ERRORS, ValueError) as error:
             raise self._unusable(error) from None
-        values: dict[str, Value] = dict(trial.params)
-        return TrialRecord(number=trial.number, values=values, state="running")
+        return TrialRecord(number=len(known), values=values, state="running")
+
+    def _proposed(self, known: Sequence[FrozenTrial]) -> dict[str, Value]:
+        """What Optuna proposes after some trials.
+
+        It is asked in a study in memory: in a file it keeps value by value, so that a kill would leave half a trial.
+        """
+        study = optuna.create_study(direction=self._study.direction, sampler=self._sampler(len(known)))
+        study.add_trials(known)
+        return dict(study.ask(self._distributions).params)
 
     def tell(
         self, number: int, /, *, state: Literal["finished", "failed", "pruned"], score: float | None, epochs: Epochs
@@ -113,7 +125,7 @@ class OptunaStudy:
                 if epoch not in found.intermediate_values:
                     trial.report(value, epoch)
             self._study.tell(number, score if state == "finished" else None, state=TOLD[state])
-        except SQLAlchemyError as error:
+        except STORAGE_ERRORS as error:
             raise self._unusable(error) from None
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
@@ -123,7 +135,8 @@ class OptunaStudy:
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=self._params.startup_trials)
 
     def _unusable(self, error: Exception) -> RunError:
-        reason = str(getattr(error, "orig", error)).splitlines()[0].rstrip(".")
+        cause = error.__cause__ or error  # Optuna's own error says less than that of the database
+        reason = str(getattr(cause, "orig", cause)).splitlines()[0].rstrip(".")
         return RunError(f"{self._file}: Optuna's storage cannot be used: {reason}. Restore the file or remove it.")
 
 
