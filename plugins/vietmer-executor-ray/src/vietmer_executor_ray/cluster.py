@@ -21,6 +21,8 @@ NAMESPACE: Final = "vietmer"
 KNOCK_SECONDS: Final = 10.0
 TOO_SLOW: Final = "timed out during startup"
 """Ray gives its processes 30 s, which a machine in use may not meet."""
+_JOINING: Final = threading.Lock()
+"""The trials of a search begin in several threads, but one of them must join."""
 
 
 def join(address: str | None) -> None:
@@ -29,8 +31,12 @@ def join(address: str | None) -> None:
     Raises:
         RunError: if it does not answer.
     """
-    if ray.is_initialized():
-        return
+    with _JOINING:
+        if not ray.is_initialized():
+            _join(address)
+
+
+def _join(address: str | None) -> None:
     try:
         with _handlers_kept():
             _initialise(address)

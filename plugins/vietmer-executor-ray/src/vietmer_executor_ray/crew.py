@@ -5,7 +5,7 @@ from collections import deque
 from typing import Any, Final, Literal, final
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from vietmer_core.ablation.executor import Job, Resources, worker_environment
@@ -17,6 +17,8 @@ MOST_FAILED_STARTS: Final = 3
 """Workers in a row that do not start, after which the cluster is taken to be unfit."""
 IDLE_SECONDS: Final = 30.0
 """How long a worker without a job is kept: the next may come, and starting one takes seconds."""
+STARTS_AGAIN: Final = (GetTimeoutError, OutOfMemoryError, RayActorError)
+"""Of a worker that does not start: another may."""
 LONGEST_REASON: Final = 300
 """Characters of Ray's reasons that are told."""
 
@@ -127,18 +129,18 @@ class Crew:
         """
         try:
             value = ray.get(hand.awaited, timeout=10)
-        except (RayActorError, GetTimeoutError) as error:
-            self.hands.remove(hand)
-            if hand.job is None:
-                self._note_failed_start(error)
-            return "lost", _reason(error)
         except RayTaskError as error:
             if hand.job is None:
                 raise RunError(f"a worker of the Ray cluster cannot do jobs: {_reason(error)}") from None
             hand.rest()
             return "done", _reason(error)
-        except RayError as error:
-            raise RunError(f"a worker of the Ray cluster cannot be started: {_reason(error)}") from None
+        except RayError as error:  # of a job, whatever it is, such as `OutOfMemoryError`: its worker is no more
+            self.let_go(hand)
+            if hand.job is None and not isinstance(error, STARTS_AGAIN):
+                raise RunError(f"a worker of the Ray cluster cannot be started: {_reason(error)}") from None
+            if hand.job is None:
+                self._note_failed_start(error)
+            return "lost", _reason(error)
         if hand.job is None:
             self._note_start(hand, value)
             return "started", ""
