@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from vietmer_executor_slurm.plugin import SlurmParams, build
+from vietmer_executor_slurm.submitting import parameters
 
 from vietmer_core.ablation.executor import Job, JobEnd, Resources
 from vietmer_core.ablation.job_folder import ATTEMPTS_FILE, JOB_FILE, JobFolder, write_json
@@ -136,6 +137,14 @@ def test_submitit_alone_requeues_a_process_of_this_machine_too(tmp_path: Path) -
 
     assert run([made], stops=warn_once, cluster="local") == [JobEnd(name="long")]
     assert len(attempts(made)) == 2
+
+
+def test_a_job_with_a_short_time_limit_is_not_told_to_stop_as_it_begins() -> None:
+    delays = [
+        parameters(SlurmParams(minutes=minutes), Resources())["slurm_signal_delay_s"] for minutes in (1, 2, 3, 60)
+    ]
+    assert delays == [30, 60, 90, 90]
+    assert parameters(SlurmParams(), Resources(minutes=1))["slurm_signal_delay_s"] == 30
 
 
 @pytest.mark.parametrize(

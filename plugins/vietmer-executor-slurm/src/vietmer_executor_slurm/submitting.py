@@ -62,11 +62,12 @@ def submit(params: SlurmParams, jobs: Sequence[Job], *, folder: Path) -> list[Su
 
 def parameters(params: SlurmParams, resources: Resources) -> dict[str, Any]:
     """As `AutoExecutor.update_parameters` takes them."""
+    minutes = resources.minutes or params.minutes
     found: dict[str, Any] = {
         "name": "vietmer",
-        "timeout_min": resources.minutes or params.minutes,
+        "timeout_min": minutes,
         "cpus_per_task": resources.cpus,
-        "slurm_signal_delay_s": SIGNAL_SECONDS,
+        "slurm_signal_delay_s": min(SIGNAL_SECONDS, 30 * minutes),  # a job must not be told as it begins
         "slurm_setup": [
             *(f"export {name}={value}" for name, value in worker_environment(resources).items()),
             *params.setup,
