@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from vietmer_core.cli.choices import check_name
 from vietmer_core.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ def table(
     from vietmer_core.ablation_results.writing import TABLES, write_results
     from vietmer_core.evaluation.cluster_sums import METRICS
 
-    if metric not in METRICS:
-        raise typer.BadParameter(f"must be of {', '.join(METRICS)}, but is `{metric}`.", param_hint="--metric")
+    check_name(metric, METRICS, option="--metric")
     found = results(folder, metric=metric, seed=seed)
     page = write_results(found, folder / TABLES if to is None else to, pictures=not no_pictures)
     if as_json:

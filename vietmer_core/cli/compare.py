@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vietmer_core.cli.choices import check_name
 from vietmer_core.cli.options import AsJson, Device
 
 if TYPE_CHECKING:
@@ -48,10 +49,8 @@ def compare(
     from vietmer_core.comparison.comparing_runs import compare_runs
     from vietmer_core.evaluation.cluster_sums import METRICS
 
-    if metric not in METRICS:
-        raise typer.BadParameter(f"must be of {', '.join(METRICS)}, but is `{metric}`.", param_hint="--metric")
-    if split not in ("test", "valid", "train"):
-        raise typer.BadParameter(f"must be test, valid or train, but is `{split}`.", param_hint="--split")
+    check_name(metric, METRICS, option="--metric")
+    check_name(split, ("test", "valid", "train"), option="--split")
     if len(runs) < 2:
         raise typer.BadParameter("give at least two runs to compare.")
     if evaluate:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
+from vietmer_core.cli.choices import check_name
 from vietmer_core.errors import EXIT_FOUND
 
 if TYPE_CHECKING:
@@ -164,9 +165,8 @@ def parse_list(text: str | None, *, option: str, allowed: Sequence[str] | None =
     names = [name.strip() for name in text.split(",")]
     if not all(names):
         raise typer.BadParameter(f"must be names separated by commas, but is `{text}`.", param_hint=option)
-    unknown = [name for name in names if allowed is not None and name not in allowed]
-    if unknown:
-        raise typer.BadParameter(f"must be of {', '.join(allowed or ())}, but has `{unknown[0]}`.", param_hint=option)
+    for name in names if allowed is not None else ():
+        check_name(name, allowed or (), option=option)
     return names
 
 

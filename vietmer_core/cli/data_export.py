@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from vietmer_core.cli.choices import choice
+
 if TYPE_CHECKING:
     from vietmer_core.data.croissant import DatasetFacts
     from vietmer_core.data.exporting import ExportedSplit
@@ -26,10 +28,15 @@ def export(
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", file_okay=False, help="Where the export goes.")],
     layout: Annotated[
         Literal["audiofolder", "croissant"],
-        typer.Option("--format", help="`audiofolder`: audio and metadata; `croissant`: that, with a description."),
+        choice(
+            ("audiofolder", "croissant"),
+            "--format",
+            text="`audiofolder`: audio and metadata; `croissant`: that, with a description.",
+        ),
     ] = "audiofolder",
     metadata: Annotated[
-        Literal["jsonl", "csv"], typer.Option(help="Format of the metadata; csv holds text alone.")
+        Literal["jsonl", "csv"],
+        choice(("jsonl", "csv"), text="Format of the metadata; csv holds text alone."),
     ] = "jsonl",
     root: Annotated[
         Path | None,

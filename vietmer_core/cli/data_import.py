@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from vietmer_core.cli.choices import choice
 from vietmer_core.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ def import_corpus(
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", file_okay=False, help="Where the manifests go.")],
     audio: Annotated[
         Literal["refer", "copy", "link"],
-        typer.Option(help="Audio files: refer to where they are, or copy or link them beside the manifest."),
+        choice(
+            ("refer", "copy", "link"),
+            text="Audio files: refer to where they are, or copy or link them beside the manifest.",
+        ),
     ] = "refer",
     overrides: Annotated[
         list[str] | None,

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from vietmer_core.cli.choices import choice
 from vietmer_core.cli.data import (
     DEFAULT_LABEL_FIELD,
     AsJson,
@@ -16,6 +17,7 @@ from vietmer_core.cli.data import (
     refuse_field,
     refuse_repetition,
 )
+from vietmer_core.splitting.settings import PROTOCOLS, UNKNOWN_SPEAKERS, Protocol, UnknownSpeakers
 
 if TYPE_CHECKING:
     from vietmer_core.splitting.plan import SplitPlan
@@ -33,8 +35,8 @@ DEFAULT_VALID_SHARE: Final = 0.15
 Files = Annotated[list[Path], typer.Argument(metavar="MANIFEST", help="JSONL manifests, taken together as one corpus.")]
 To = Annotated[Path, typer.Option(metavar="FOLDER", help="New folder for the splits; it is never overwritten.")]
 ProtocolName = Annotated[
-    Literal["holdout", "kfold", "loso", "loco", "leave-one-out"],
-    typer.Option(help="One split, k folds, or leave one speaker, one corpus or one value of `--by` out."),
+    Protocol,
+    choice(PROTOCOLS, text="One split, k folds, or leave one speaker, one corpus or one value of `--by` out."),
 ]
 Shares = Annotated[
     str | None,
@@ -61,8 +63,10 @@ Patterns = Annotated[
     typer.Option(metavar="FIELD=REGEX", help="Nor what the first group of REGEX finds in a field; may be repeated."),
 ]
 Unknown = Annotated[
-    Literal["refuse", "own", "train"],
-    typer.Option(help="Rows without a known speaker: refused, each a speaker of its own, or only trained on."),
+    UnknownSpeakers,
+    choice(
+        UNKNOWN_SPEAKERS, text="Rows without a known speaker: refused, each a speaker of its own, or only trained on."
+    ),
 ]
 UnknownIds = Annotated[
     str | None, typer.Option(metavar="IDS", help="Values of `speaker_id` that mean unknown, separated by commas.")

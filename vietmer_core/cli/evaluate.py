@@ -36,9 +36,11 @@ def evaluate(
     from vietmer_core.cli.scores_view import show_evaluation
     from vietmer_core.inference.evaluating import NOT_AUDITED, evaluate_run
     from vietmer_core.inference.trained_run import TrainedRun
+    from vietmer_core.training.run_folder import RunFolder
+    from vietmer_core.training.run_spec import chosen_split
 
+    chosen = chosen_split(RunFolder.open(run), split)
     trained = TrainedRun.load(run, device=device, uncalibrated=uncalibrated)
-    chosen = split or ("test" if trained.spec.data.test is not None else "valid")
     console = Console(stderr=True)
     audit = NOT_AUDITED if no_audit else _audit(console, trained)
     with utterance_bar(console, f"{chosen} split") as bar, closing(CacheDisplay(console)) as display:

@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from vietmer_core.cli.choices import choice
+
 DEFAULT_RUNS: Final = Path("runs")
 
 SpecFiles = Annotated[
@@ -17,7 +19,8 @@ RunsRoot = Annotated[Path, typer.Option("--runs", metavar="FOLDER", help="Where 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Device = Annotated[
-    Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where to compute; the run's own setting by default.")
+    Literal["auto", "cpu", "cuda"] | None,
+    choice(("auto", "cpu", "cuda"), text="Where to compute; the run's own setting by default."),
 ]
 CacheOption = Annotated[
     str | None,

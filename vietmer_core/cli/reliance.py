@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from vietmer_core.cli.choices import check_name
 from vietmer_core.cli.options import AsJson, CacheOption, Device, RunPath, Uncalibrated
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ def reliance(
     from vietmer_core.cli.progress import CacheDisplay, utterance_bar
     from vietmer_core.inference.trained_run import TrainedRun
     from vietmer_core.reliance.measuring import measure_reliance
+    from vietmer_core.training.run_folder import RunFolder
+    from vietmer_core.training.run_spec import chosen_split
 
     plan = _plan(only, snr=snr, noise=noise, wer=wer, draws=draws, seed=seed)
+    chosen = chosen_split(RunFolder.open(run), split)
     trained = TrainedRun.load(run, device=device, uncalibrated=uncalibrated)
-    chosen = split or ("test" if trained.spec.data.test is not None else "valid")
     console = Console(stderr=True)
     with utterance_bar(console, f"{chosen} split, changed") as bar, closing(CacheDisplay(console)) as display:
         document = measure_reliance(trained, chosen, plan, cache=cache, on_batch=bar.advance, report=display.fill_cache)
@@ -72,9 +75,8 @@ def _plan(only: str | None, *, snr: str | None, noise: str, wer: str | None, dra
     from vietmer_core.reliance.measuring import ALL_GROUPS, Plan
 
     groups = ALL_GROUPS if only is None else tuple(name.strip() for name in only.split(","))
-    unknown = [name for name in groups if name not in ALL_GROUPS]
-    if unknown:
-        raise typer.BadParameter(f"must be of {', '.join(ALL_GROUPS)}, but has `{unknown[0]}`.", param_hint="--only")
+    for name in groups:
+        check_name(name, ALL_GROUPS, option="--only")
     check_noise(noise)
     snr_db = SNR_DB if snr is None else _numbers(snr, option="--snr", lowest=-100, highest=100)
     rates = WORD_ERROR_RATES if wer is None else _numbers(wer, option="--wer", lowest=0, highest=100)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from vietmer_core.cli.choices import check_name
 from vietmer_core.cli.options import Device
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def report(
     from vietmer_core.reporting.writing import PAGE, write_report
     from vietmer_core.training.run_folder import RunFolder
 
-    if split not in (None, "test", "valid", "train"):
-        raise typer.BadParameter(f"must be test, valid or train, but is `{split}`.", param_hint="--split")
+    if split is not None:
+        check_name(split, ("test", "valid", "train"), option="--split")
     folders = [RunFolder.open(path) for path in runs]
     chosen = split or default_split(folders[0])
     folder = to or (folders[0].evaluation_path(chosen) / "report" if len(runs) == 1 else Path("report"))

@@ -20,6 +20,7 @@ from vietmer_core.evaluation.prediction_files import read_rows
 from vietmer_core.evaluation.reliability import loss_by_utterance
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.training.run_folder import RunFolder
+from vietmer_core.training.run_spec import check_split
 
 WORST: Final = 50
 Row = Mapping[str, Any]
@@ -135,9 +136,7 @@ def worst_entries(
         VietmerError: if the split cannot be read.
     """
     path = folder.predictions_path(split)
-    if split not in dict(spec.data.splits()):
-        named = ", ".join(name for name, _ in spec.data.splits())
-        raise RunError(f"{folder.path}: the run's spec has no split `{split}`; it has: {named}.")
+    check_split(folder, spec, split)
     if not path.is_file():
         raise RunError(f"{folder.path}: holds no predictions of `{split}`. Run `vietmer evaluate` on that split first.")
     rows = read_rows(path)

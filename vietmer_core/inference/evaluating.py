@@ -10,7 +10,7 @@ from vietmer_core.assembly import part_seed
 from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.data.manifest import Manifest
 from vietmer_core.data.splits import open_split
-from vietmer_core.errors import RunError, VietmerError
+from vietmer_core.errors import VietmerError
 from vietmer_core.evaluation.fields import RowFields, row_fields
 from vietmer_core.evaluation.intervals import Interval
 from vietmer_core.evaluation.metrics import Scores
@@ -22,6 +22,7 @@ from vietmer_core.features.filling import open_feature_cache, with_cache
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.records import CacheRecord
 from vietmer_core.training.experiment import split_loader
+from vietmer_core.training.run_spec import check_split
 
 NOT_AUDITED: Final[Mapping[str, Any]] = MappingProxyType({"verdict": "not audited", "leaks": [], "cues": []})
 
@@ -111,9 +112,7 @@ def predict_of_split(
         RunError: if the spec of the run names no such split, or the model gives no finite probabilities.
         VietmerError: if the split cannot be read.
     """
-    if split not in dict(run.spec.data.splits()):
-        named = ", ".join(name for name, _ in run.spec.data.splits())
-        raise RunError(f"{run.folder.path}: the run's spec has no split `{split}`; it has: {named}.")
+    check_split(run.folder, run.spec, split)
     manifest = open_split(run.spec, split, run.catalogue)
     opened = open_feature_cache(
         with_cache(run.spec, cache), run.catalogue, run.model, run.frontends, device=run.device, report=report

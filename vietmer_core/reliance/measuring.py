@@ -14,7 +14,6 @@ from vietmer_core.assembly import part_seed
 from vietmer_core.components import Modality
 from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.data.splits import open_split
-from vietmer_core.errors import RunError
 from vietmer_core.evaluation.calibration import weights_of
 from vietmer_core.evaluation.prediction_files import write_rows
 from vietmer_core.features.filling import open_feature_cache, with_cache
@@ -26,6 +25,7 @@ from vietmer_core.reliance.running import ChangedRuns
 from vietmer_core.reliance.scoring import Comparison, scores_of
 from vietmer_core.reliance.shares import share_rows, summarise_shares
 from vietmer_core.training.run_folder import RunFolder
+from vietmer_core.training.run_spec import check_split
 
 VERSION: Final = 1
 """Of `reliance.json`: rises when a field changes its meaning or goes."""
@@ -131,9 +131,7 @@ def _open(
     cache: str | None,
     report: Callable[[CacheRecord], None],
 ) -> Split:
-    if split not in dict(run.spec.data.splits()):
-        named = ", ".join(name for name, _ in run.spec.data.splits())
-        raise RunError(f"{run.folder.path}: the run's spec has no split `{split}`; it has: {named}.")
+    check_split(run.folder, run.spec, split)
     manifest = open_split(run.spec, split, run.catalogue)
     features = open_feature_cache(
         with_cache(run.spec, cache), run.catalogue, run.model, run.frontends, device=run.device, report=report

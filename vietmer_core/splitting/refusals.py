@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vietmer_core.errors import DataError
 from vietmer_core.splitting.groups import columns_of, criteria_of, join_rows
-from vietmer_core.splitting.settings import SPEAKER, SplitSettings
+from vietmer_core.splitting.settings import CRITERIA, SPEAKER, SplitSettings
 from vietmer_core.splitting.table import Column, RowTable
 
 
@@ -24,7 +24,10 @@ def refuse_rows(table: RowTable, settings: SplitSettings, *, label_field: str) -
         )
     for name in settings.fields:
         if not len(table.columns[name].names):
-            raise DataError(f"no row has a value of the field `{name}`. {_resembling(name, table.fields)}")
+            raise DataError(
+                f"`{settings.option_of(name)}`: no row has a value of the field `{name}`. "
+                f"{_resembling(name, table.fields, settings)}"
+            )
     for pattern in settings.patterns:
         if not len(table.columns[str(pattern)].names):
             raise DataError(f"no row has a value of the field `{pattern.field}`, which `--disjoint-pattern` names.")
@@ -37,8 +40,9 @@ def refuse_rows(table: RowTable, settings: SplitSettings, *, label_field: str) -
         )
 
 
-def _resembling(name: str, fields: frozenset[str]) -> str:
-    close = difflib.get_close_matches(name, sorted(fields), n=1, cutoff=0.5)
+def _resembling(name: str, fields: frozenset[str], settings: SplitSettings) -> str:
+    criteria = CRITERIA if name in settings.disjoint else ()
+    close = difflib.get_close_matches(name, [*criteria, *sorted(fields)], n=1, cutoff=0.5)
     if close:
         return f"Did you mean `{close[0]}`?"
     there = ", ".join(f"`{field}`" for field in sorted(fields)) or "none"

@@ -93,13 +93,13 @@ class SplitSettings:
         if self.protocol == "holdout":
             _check_shares(self.shares)
         elif not 0 < self.valid_share < 1:
-            raise AssemblyError(f"`valid_share` must lie between 0 and 1, but is {self.valid_share:g} instead.")
+            raise AssemblyError(f"`--valid-share` must lie between 0 and 1, but is {self.valid_share:g} instead.")
         if self.num_folds < 2:
-            raise AssemblyError(f"`folds` must be 2 or more, but is {self.num_folds} instead.")
+            raise AssemblyError(f"`--folds` must be 2 or more, but is {self.num_folds} instead.")
         if (self.by is None) == (self.protocol == "leave-one-out"):
-            raise AssemblyError("`by` names the field of the protocol `leave-one-out`: give both or neither.")
+            raise AssemblyError("`--by` names the field of the protocol `leave-one-out`: give both or neither.")
         if self.seed < 0:
-            raise AssemblyError(f"`seed` must be 0 or more, but is {self.seed} instead.")
+            raise AssemblyError(f"`--seed` must be 0 or more, but is {self.seed} instead.")
         _check_names(self)
 
     @property
@@ -111,6 +111,14 @@ class SplitSettings:
     def needs_speakers(self) -> bool:
         """Whether a row without a known speaker is in question."""
         return SPEAKER in self.disjoint or self.held_out == SPEAKER
+
+    def option_of(self, field: str) -> str:
+        """The option of `vietmer data split` that names a field."""
+        if field in self.disjoint:
+            return "--disjoint"
+        if field in self.balance:
+            return "--balance"
+        return "--by" if field == self.by else f"--protocol {self.protocol}"
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -126,21 +134,24 @@ class SplitSettings:
 
 def _check_shares(shares: tuple[float, ...]) -> None:
     if len(shares) not in (2, 3):
-        raise AssemblyError(f"`shares` must be those of train, valid and test, but are {len(shares)} numbers.")
+        raise AssemblyError(f"`--shares` must be those of train, valid and test, but are {len(shares)} numbers.")
     if not all(math.isfinite(share) and share > 0 for share in shares):
-        raise AssemblyError("`shares` must all be above 0. Give two numbers, of train and valid, for no test split.")
+        raise AssemblyError("`--shares` must all be above 0. Give two numbers, of train and valid, for no test split.")
     if abs(math.fsum(shares) - 1) > _SUM_TOLERANCE:
-        raise AssemblyError(f"`shares` must sum to 1, but sum to {math.fsum(shares):g}.")
+        raise AssemblyError(f"`--shares` must sum to 1, but sum to {math.fsum(shares):g}.")
 
 
 def _check_names(settings: SplitSettings) -> None:
-    for option, names in (("disjoint", settings.disjoint), ("balance", settings.balance)):
+    for option, names in (("--disjoint", settings.disjoint), ("--balance", settings.balance)):
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise AssemblyError(f"`{option}` names `{repeated}` twice. Name it once.")
     for name in settings.fields:
         if name in REQUIRED_FIELDS:
             known = ", ".join(f"`{criterion}`" for criterion in CRITERIA)
-            raise AssemblyError(f"`{name}` is no metadata field. Name {known} or a field of metadata.")
+            raise AssemblyError(
+                f"`{settings.option_of(name)}` names `{name}`, which is no metadata field. Name {known} or a field of "
+                "metadata."
+            )
     if set(settings.balance) & set(CRITERIA):
-        raise AssemblyError("`balance` names metadata fields, such as `gender`; what is disjoint cannot be balanced.")
+        raise AssemblyError("`--balance` names metadata fields, such as `gender`; what is disjoint cannot be balanced.")

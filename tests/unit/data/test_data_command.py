@@ -71,7 +71,7 @@ def test_the_json_report_holds_everything(make_row: MakeRow, write_manifest: Mak
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--require", "audio,smell"], "must be of audio, text, label, but has `smell`"),
+        (["--require", "audio,smell"], "must be of audio, text, label, but is `smell`"),
         (["--labels", "a,,b"], "must be names separated by commas, but is `a,,b`"),
         (["--labels", "a,b", "--spec", "s.yaml"], "either `--labels` or `--spec`"),
         (["--label-field", "end"], "must name a field for labels, but `end` has another use"),

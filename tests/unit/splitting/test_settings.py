@@ -16,18 +16,18 @@ MakeRows = Callable[..., list[dict[str, Any]]]
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"shares": (0.5, 0.3)}, "`shares` must sum to 1, but sum to 0.8."),
-        ({"shares": (1.0, 0.0, 0.0)}, "`shares` must all be above 0."),
+        ({"shares": (0.5, 0.3)}, "`--shares` must sum to 1, but sum to 0.8."),
+        ({"shares": (1.0, 0.0, 0.0)}, "`--shares` must all be above 0."),
         ({"shares": (1.0,)}, "but are 1 numbers"),
-        ({"shares": (float("nan"), 0.5, 0.5)}, "`shares` must all be above 0."),
-        ({"protocol": "kfold", "num_folds": 1}, "`folds` must be 2 or more, but is 1 instead."),
-        ({"protocol": "kfold", "valid_share": 1.0}, "`valid_share` must lie between 0 and 1, but is 1 instead."),
-        ({"protocol": "leave-one-out"}, "`by` names the field of the protocol `leave-one-out`"),
-        ({"by": "session"}, "`by` names the field of the protocol `leave-one-out`"),
-        ({"seed": -1}, "`seed` must be 0 or more, but is -1 instead."),
-        ({"disjoint": ("speaker", "speaker")}, "`disjoint` names `speaker` twice."),
-        ({"disjoint": ("speaker_id",)}, "`speaker_id` is no metadata field."),
-        ({"balance": ("speaker",)}, "`balance` names metadata fields"),
+        ({"shares": (float("nan"), 0.5, 0.5)}, "`--shares` must all be above 0."),
+        ({"protocol": "kfold", "num_folds": 1}, "`--folds` must be 2 or more, but is 1 instead."),
+        ({"protocol": "kfold", "valid_share": 1.0}, "`--valid-share` must lie between 0 and 1, but is 1 instead."),
+        ({"protocol": "leave-one-out"}, "`--by` names the field of the protocol `leave-one-out`"),
+        ({"by": "session"}, "`--by` names the field of the protocol `leave-one-out`"),
+        ({"seed": -1}, "`--seed` must be 0 or more, but is -1 instead."),
+        ({"disjoint": ("speaker", "speaker")}, "`--disjoint` names `speaker` twice."),
+        ({"disjoint": ("speaker_id",)}, "`--disjoint` names `speaker_id`, which is no metadata field."),
+        ({"balance": ("speaker",)}, "`--balance` names metadata fields"),
     ],
 )
 def test_settings_that_contradict_themselves_are_refused(settings: dict[str, Any], sentence: str) -> None:
@@ -60,6 +60,8 @@ def test_a_label_field_that_no_row_has_is_refused(make_plan: MakePlan, make_rows
         DataError, match=r"no row has a value of the field `call_id`\. The fields of metadata are: none"
     ):
         make_plan(rows, disjoint=("speaker", "call_id"))
+    with pytest.raises(DataError, match=r"`--disjoint`: .* field `speakr`\. Did you mean `speaker`\?"):
+        make_plan(rows, disjoint=("speakr",))
 
 
 def test_what_could_not_be_done_is_told(make_plan: MakePlan, make_rows: MakeRows) -> None:

@@ -184,7 +184,10 @@ def test_the_table_shows_splits_classes_and_speakers(corpus: Path, tmp_path: Pat
         (["--disjoint-pattern", "utterance_id=("], "is no regular expression"),
         (["--disjoint", "speaker,,"], "must be names separated by commas"),
         (["--label-field", "end"], "must name a field for labels"),
-        (["--protocol", "random"], "'random' is not one of"),
+        (
+            ["--protocol", "kfol"],
+            "loso, loco, leave-one-out, but is `kfol`. Did you mean `kfold`?",
+        ),
         (["--protocol", "loso", "--shares", "0.8,0.2"], "means nothing to the protocol `loso`"),
         (["--valid-share", "0.2"], "means nothing to the protocol `holdout`"),
         (["--folds", "3"], "means nothing to the protocol `holdout`"),
