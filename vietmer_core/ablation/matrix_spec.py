@@ -20,6 +20,7 @@ from vietmer_core.spec_fields import (
     not_a_switch,
     stated,
 )
+from vietmer_core.spec_files import read_steps
 from vietmer_core.spec_training import Strict
 
 _NAME: Final = re.compile(r"[^\s,=`]+")
@@ -44,6 +45,17 @@ def _plain_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise stated(f"its name must hold no blank, comma, backtick or `=`, but is `{name}` instead.")
     return name
+
+
+def _way(name: str) -> str:
+    """Refuse what names no field at all, such as `.`."""
+    steps = read_steps(name)
+    if not steps or not all(steps):
+        raise stated(f"must name a field, such as `fusion.dim`, but is `{name}` instead.")
+    return name
+
+
+FieldName = Annotated[Text, AfterValidator(_way)]
 
 
 def _as_list(value: object) -> object:
@@ -79,7 +91,7 @@ class AxisSpec(Strict):
         levels: Instead of both, levels with names of their own, each a mapping that is laid over the spec.
     """
 
-    field: Text | None = None
+    field: FieldName | None = None
     values: Annotated[list[Any] | None, Field(min_length=1)] = None
     levels: Annotated[
         dict[Annotated[str, AfterValidator(_plain_name)], dict[str, Any] | None] | None, Field(min_length=1)

@@ -149,6 +149,12 @@ executor: {kind: local, jbs: 1}
     ]
 
 
+@pytest.mark.parametrize("field", [".", '""'])
+def test_a_field_without_a_name_is_an_error(problems_of: Call, field: str) -> None:
+    (found,) = problems_of(axes={"pooler": {"field": field, "values": ["mean", "max"]}})
+    assert found.endswith(f"axes.pooler.field: must name a field, such as `fusion.dim`, but is `{field}` instead.")
+
+
 def test_names_that_there_are_not_are_told_at_once(problems_of: Call) -> None:
     found = problems_of(
         exclude=[{"poler": "mean"}],

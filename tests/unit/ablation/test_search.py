@@ -144,6 +144,11 @@ def test_values_that_do_not_go_together_fail_their_trial_alone(workplace: Path) 
         ({"axes": {"dim": {"field": "fusion.dim", "values": [4], "log": True}}}, "which go with `low` and `high`"),
         ({"axes": {"rate": {"field": "training.learning_rat", "low": 0.1, "high": 1.0}}}, "learning_rat"),
         ({"axes": {"rate": {"field": "training.learning_rate", "low": -1.0, "high": 1.0}}}, "must be more than 0"),
+        (
+            {"axes": {"rate": {"field": "training.learning_rate", "low": "a", "high": True}}},
+            'axes.rate.low: must be a number, but is "a" instead.',
+        ),
+        ({"axes": {"rate": {"field": ".", "low": 0.1, "high": 1.0}}}, "axes.rate.field: must name a field, such as"),
         ({"search": {"kind": "optuno"}}, "Did you mean `optuna`?"),
         ({"search": {"kind": "optuna", "sead": 1}}, "search.sead: there is no such field; did you mean `seed`?"),
         ({"trails": 3}, "search.yaml:33: trails: there is no such field; did you mean `trials`?"),

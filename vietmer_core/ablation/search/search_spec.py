@@ -1,10 +1,12 @@
 """`SearchSpec`: a base experiment, the fields to search over, and how many trials. Torch-free."""
 
+import math
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StrictInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
+from pydantic_core import PydanticCustomError
 
-from vietmer_core.ablation.matrix_spec import AxisSpec, ResourcesSpec, unknown_levels
+from vietmer_core.ablation.matrix_spec import AxisSpec, FieldName, ResourcesSpec, unknown_levels
 from vietmer_core.ablation.search.searcher import Choice, Range
 from vietmer_core.components import Role
 from vietmer_core.spec_fields import (
@@ -12,16 +14,21 @@ from vietmer_core.spec_fields import (
     Fault,
     FilePath,
     PositiveInt,
-    Text,
     component_of,
     folder_name,
     located,
-    not_a_switch,
     stated,
 )
 from vietmer_core.spec_training import Strict
 
-Number = Annotated[StrictInt | Annotated[float, Field(allow_inf_nan=False, strict=True)], BeforeValidator(not_a_switch)]
+
+def _number(value: object) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise PydanticCustomError("component", "a number")
+    return value
+
+
+Number = Annotated[int | float, PlainValidator(_number)]
 
 
 class SearchedSpec(Strict):
@@ -37,7 +44,7 @@ class SearchedSpec(Strict):
         step: Only `low`, `low + step`, ….
     """
 
-    field: Text | None = None
+    field: FieldName | None = None
     values: list[Any] | None = None
     levels: dict[str, dict[str, Any] | None] | None = None
     low: Number | None = None
