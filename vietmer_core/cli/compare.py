@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from vietmer_core.comparison.tables import TextTable
 
 COMPARE_EXIT_CODES = (
-    "Exit codes: 0 compared, whether or not a difference was found; 2 the command line cannot be used; 5 a run cannot "
-    "be used or is not evaluated, or the runs tested different utterances or labels; 130 interrupted."
+    "Exit codes: 0 compared, whether or not a difference was found; 2 the command line cannot be used, for example "
+    "since a run is given twice; 5 a run cannot be used or is not evaluated, or the runs tested different utterances "
+    "or labels; 130 interrupted."
 )
 
 
@@ -48,11 +49,13 @@ def compare(
     """
     from vietmer_core.comparison.comparing_runs import compare_runs
     from vietmer_core.evaluation.cluster_sums import METRICS
+    from vietmer_core.training.run_folder import require_distinct
 
     check_name(metric, METRICS, option="--metric")
     check_name(split, ("test", "valid", "train"), option="--split")
     if len(runs) < 2:
         raise typer.BadParameter("give at least two runs to compare.")
+    require_distinct(runs)
     if evaluate:
         _evaluate_missing(runs, split=split, device=device)
     found = compare_runs(runs, split=split, base=base, metric=metric, grouped=not each, seed=seed)

@@ -57,11 +57,12 @@ def report(
     from vietmer_core.reporting.contents import contents_of
     from vietmer_core.reporting.evidence import default_split
     from vietmer_core.reporting.writing import PAGE, write_report
-    from vietmer_core.training.run_folder import RunFolder
+    from vietmer_core.training.run_folder import RunFolder, require_distinct
 
     if split is not None:
         check_name(split, ("test", "valid", "train"), option="--split")
     folders = [RunFolder.open(path) for path in runs]
+    require_distinct(runs)
     chosen = split or default_split(folders[0])
     folder = to or (folders[0].evaluation_path(chosen) / "report" if len(runs) == 1 else Path("report"))
     check_writable(folder / PAGE)

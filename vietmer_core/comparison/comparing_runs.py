@@ -11,8 +11,9 @@ from vietmer_core.comparison.comparing import Comparison, compare_systems
 from vietmer_core.comparison.grouping import systems_of
 from vietmer_core.comparison.tested_runs import TestedRun, read_tested_run
 from vietmer_core.comparison.wording import conclusion, notes_of
-from vietmer_core.errors import RunError
+from vietmer_core.errors import AssemblyError, RunError
 from vietmer_core.training.resuming import differences
+from vietmer_core.training.run_folder import require_distinct
 
 MOST_NAMED: Final = 4
 """Fields named in a note."""
@@ -70,9 +71,10 @@ def compare_runs(
         seed: Of draws and swaps.
 
     Raises:
+        AssemblyError: if a run is given twice, or the base is none of them.
         RunError: if a run cannot be used, or the runs tested different utterances or labels.
     """
-    _require_distinct(paths)
+    require_distinct(paths)
     runs = [read_tested_run(path, split=split) for path in paths]
     systems = systems_of(runs, grouped=grouped)
     members = {system.name: [run for run in runs if str(run.folder.path) in system.runs] for system in systems}
@@ -90,19 +92,12 @@ def compare_runs(
     )
 
 
-def _require_distinct(paths: Sequence[Path]) -> None:
-    seen: dict[Path, Path] = {}
-    for path in paths:
-        if path.resolve() in seen:
-            raise RunError(f"{path}: the run is given twice. Give each run once.")
-        seen[path.resolve()] = path
-
-
 def _system_of(path: Path, members: Mapping[str, Sequence[TestedRun]]) -> str:
     for name, group in members.items():
         if any(run.folder.path.resolve() == path.resolve() for run in group):
             return name
-    raise RunError(f"the base must be a run that is compared or one of {', '.join(members)}, but is `{path}` instead.")
+    named = ", ".join(members)
+    raise AssemblyError(f"the base must be a run that is compared or one of {named}, but is `{path}` instead.")
 
 
 def _protocol(runs: Sequence[TestedRun]) -> str | None:

@@ -9,7 +9,7 @@ import attrs
 import yaml
 
 from vietmer_core.errors import RunError
-from vietmer_core.training.run_folder import RunFolder
+from vietmer_core.training.run_folder import RunFolder, require_distinct
 
 SCORED: Final = (
     *("labels", "per_class", "confusion", "macro_f1", "balanced_accuracy", "accuracy", "weighted_f1", "loss"),
@@ -113,13 +113,12 @@ def read_evidence(paths: Sequence[Path], *, split: str) -> list[RunEvidence]:
     """Read runs that were evaluated on a split.
 
     Raises:
-        RunError: if one is given twice, holds no run, was not evaluated, or holds a damaged file.
+        AssemblyError: if one is given twice.
+        RunError: if one holds no run, was not evaluated, or holds a damaged file.
     """
     folders = [RunFolder.open(path) for path in paths]
-    seen: dict[Path, Path] = {}
+    require_distinct(paths)
     for folder in folders:
-        if (other := seen.setdefault(folder.path.resolve(), folder.path)) is not folder.path:
-            raise RunError(f"{folder.path}: the run is given twice, as {other} before. Give each run once.")
         if (reason := what_is_missing(folder, split)) is not None:
             raise RunError(f"{folder.path}: {reason}. Run `vietmer evaluate {folder.path} --split {split}`.")
     specs = [resolved_spec(folder) for folder in folders]

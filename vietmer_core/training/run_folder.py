@@ -12,7 +12,7 @@ evaluation/           scores, tables and pictures a split
 import json
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from typing import Any, Final
 import attrs
 import yaml
 
-from vietmer_core.errors import RunError
+from vietmer_core.errors import AssemblyError, RunError
 from vietmer_core.files import write_atomically
 
 STATUS_FILE: Final = "status.json"
@@ -78,6 +78,8 @@ class RunFolder:
         Raises:
             RunError: if the folder is not there or holds no run.
         """
+        if path.is_file():
+            raise RunError(f"{path}: must be a run folder, but is a file instead. {_folder_around(path)}")
         if not path.is_dir():
             raise RunError(f"{path}: there is no such run folder. `vietmer runs list` shows those that exist.")
         if not is_run(path):
@@ -205,6 +207,26 @@ class RunFolder:
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run."""
     return all((path / name).is_file() for name in RUN_FILES)
+
+
+def _folder_around(path: Path) -> str:
+    """What to give instead of a file: the run that holds it, where one does."""
+    if is_run(path.parent):
+        return f"Did you mean `{path.parent}`?"
+    return "Give the folder that `train` printed; `vietmer runs list` shows those that exist."
+
+
+def require_distinct(paths: Iterable[Path]) -> None:
+    """Refuse a run that is given twice.
+
+    Raises:
+        AssemblyError: if one is.
+    """
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        if (real := path.resolve()) in seen:
+            raise AssemblyError(f"{path}: the run is given twice, as {seen[real]} before. Give each run once.")
+        seen[real] = path
 
 
 def find_runs(root: Path) -> Iterator[tuple[RunFolder, dict[str, Any]]]:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from vietmer_core.cli.main import commands
 from vietmer_core.comparison.comparing_runs import compare_runs
 from vietmer_core.comparison.folds import folds_of
-from vietmer_core.errors import RunError
+from vietmer_core.errors import EXIT_RUN, EXIT_USAGE, RunError, VietmerError
 from vietmer_core.splitting import wording
 from vietmer_core.splitting.settings import SplitSettings
 
@@ -267,11 +267,13 @@ def test_mistakes_of_the_command_line(make_run: MakeRun, tmp_path: Path) -> None
     assert run_command(one).exit_code == 2
     assert run_command(one, other, "--metric", "f1").exit_code == 2
     assert run_command(one, other, "--split", "dev").exit_code == 2
-    for arguments, sentence in (
-        ((one, one), "the run is given twice"),
-        ((one, tmp_path / "none"), "there is no such run folder"),
-        ((one, other, "--base", "third"), "the base must be a run that is compared or one of one, other"),
+    for arguments, sentence, exit_code in (
+        ((one, one), "the run is given twice", EXIT_USAGE),
+        ((one, tmp_path / "none"), "there is no such run folder", EXIT_RUN),
+        ((one, other / "spec.yaml"), f"but is a file instead. Did you mean `{other}`?", EXIT_RUN),
+        ((one, other, "--base", "third"), "the base must be a run that is compared or one of one, other", EXIT_USAGE),
     ):
         result = run_command(*arguments)
         assert sentence in str(result.exception)
-        assert isinstance(result.exception, RunError)
+        assert isinstance(result.exception, VietmerError)
+        assert result.exception.exit_code == exit_code

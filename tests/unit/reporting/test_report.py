@@ -14,7 +14,7 @@ from tests.unit.reporting.conftest import LABELS, PROTOCOL, MakeRun, reliance_do
 from tests.unit.reporting.reading import Read
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.comparison.tables import latex_text
-from vietmer_core.errors import RunError
+from vietmer_core.errors import AssemblyError, RunError
 from vietmer_core.reporting.contents import Contents, contents_of
 from vietmer_core.reporting.evidence import read_evidence, what_is_missing
 from vietmer_core.reporting.page import environment
@@ -231,7 +231,7 @@ def test_scores_that_cannot_be_reported_are_named_with_the_remedy(make_run: Make
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_is_given_once(make_run: MakeRun) -> None:
     path = make_run("run")
-    with pytest.raises(RunError, match="given twice"):
+    with pytest.raises(AssemblyError, match="given twice"):
         contents(path, path.parent / "." / "run" / ".." / "run")
 
 
