@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from vietmer_core.data.check_report import CheckReport
+from vietmer_core.data.faults import GATHERED_CODES, Fault, gathered
 
 MAX_SIMILAR_WARNINGS: Final = 5
 """Warnings of one code in one manifest that are printed one by one; the JSON report holds all of them."""
@@ -17,18 +18,26 @@ _STYLES: Final = {"error": "bold red", "warning": "yellow"}
 def print_report(report: CheckReport, console: Console) -> None:
     """Print every error, the first warnings of each kind and the counts."""
     printed: Counter[tuple[int, str]] = Counter()
+    rows = Counter((one.source, one.fault) for one in report.findings if one.fault.code in GATHERED_CODES)
+    told: set[tuple[int, Fault]] = set()
     for finding in report.findings:
         key = (finding.source, finding.fault.code)
         if finding.severity == "warning":
             printed[key] += 1
             if printed[key] > MAX_SIMILAR_WARNINGS:
                 continue
+        fault = finding.fault
+        if fault.code in GATHERED_CODES:
+            if (finding.source, fault) in told:
+                continue
+            told.add((finding.source, fault))
+            fault = gathered(fault, rows[finding.source, fault])
         line = Text.assemble(
             report.place(finding),
             ": ",
             (finding.severity, _STYLES[finding.severity]),
-            f" [{finding.fault.code}] {finding.fault.message}",
-            f" {finding.fault.remedy}" if finding.fault.remedy else "",
+            f" [{fault.code}] {fault.message}",
+            f" {fault.remedy}" if fault.remedy else "",
         )
         console.print(line, soft_wrap=True)
     for (source, code), count in printed.items():

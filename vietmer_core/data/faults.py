@@ -1,5 +1,6 @@
 """`Fault`: one thing wrong with a manifest or its audio, with a stable code. Torch-free."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal
@@ -75,8 +76,16 @@ class Fault:
         return Problem(where=":".join(part for part in parts if part), message=self.message, remedy=self.remedy)
 
 
+GATHERED_CODES: Final = frozenset({"unknown-label", "unknown-corpus"})
+"""Codes of which equal sentences about one manifest are one line, at the first row, with the number of rows."""
+
 MAX_LISTED: Final = 50
 """Problems that an error lists one by one; the rest are counted."""
+
+
+def gathered(fault: Fault, count: int) -> Fault:
+    """The fault of the first of several rows, with how many have it."""
+    return fault if count == 1 else attrs.evolve(fault, message=f"{fault.message} So in {count:,} rows, first here.")
 
 
 class ProblemLog:
@@ -84,13 +93,16 @@ class ProblemLog:
 
     def __init__(self) -> None:
         self.count = 0
-        self.problems: Final[list[Problem]] = []
+        self._listed: Final[dict[object, tuple[object, int, Fault]]] = {}
+        self._counts: Final[Counter[object]] = Counter()
 
     def add(self, path: object, line: int, fault: Fault) -> None:
         """Count a fault, and keep it while there is room."""
         self.count += 1
-        if len(self.problems) < MAX_LISTED:
-            self.problems.append(fault.at(path, line))
+        key = (path, fault) if fault.code in GATHERED_CODES else self.count
+        if key in self._listed or len(self._listed) < MAX_LISTED:
+            self._listed.setdefault(key, (path, line, fault))
+            self._counts[key] += 1
 
     def raise_any(self, paths: Sequence[object]) -> None:
         """Raise what was found.
@@ -102,5 +114,8 @@ class ProblemLog:
             return
         names = ", ".join(f"`{path}`" for path in paths)
         counted = "one problem" if self.count == 1 else f"{self.count} problems"
-        listed = f", the first {MAX_LISTED} of them" if self.count > MAX_LISTED else ""
-        raise DataProblemsError(f"{names}: {counted}{listed}:", self.problems)
+        listed = f", the first {MAX_LISTED} of them" if self.count > self._counts.total() else ""
+        problems = [
+            gathered(fault, self._counts[key]).at(path, line) for key, (path, line, fault) in self._listed.items()
+        ]
+        raise DataProblemsError(f"{names}: {counted}{listed}:", problems)

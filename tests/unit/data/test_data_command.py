@@ -128,6 +128,14 @@ def test_a_spec_gives_labels_field_maps_and_roots(
     assert "`joy` is not in the label space: `buồn`, `vui`." in result.stdout
 
 
+def test_a_label_that_is_missing_is_one_line_with_its_rows(make_row: MakeRow, write_manifest: MakeFile) -> None:
+    path = write_manifest(*(make_row(emotion=label) for label in ("sad", "joy", "fun", "joy", "joy")))
+    shown = run("check", path, "--labels", "sad").stdout
+    assert shown.count("[unknown-label]") == 2
+    assert f"{path}:2: emotion: error [unknown-label] `joy` is not in the label space: `sad`. So in 3 rows" in shown
+    assert len(json.loads(run("check", path, "--labels", "sad", "--json").stdout)["problems"]) == 4
+
+
 def test_soft_labels_are_checked_where_their_field_is_named(make_row: MakeRow, write_manifest: MakeFile) -> None:
     path = write_manifest(make_row(emotion_probs={"happy": 0.5}))
     assert run("check", path).exit_code == 0

@@ -115,6 +115,17 @@ def test_fifty_problems_are_listed_and_all_counted(
     assert error.value.summary == f"`{path}`: 120 problems, the first 50 of them:"
 
 
+def test_each_label_that_the_label_space_lacks_is_one_line(
+    make_row: Callable[..., Any], write_manifest: Callable[..., Path], open_manifest: Callable[..., Manifest]
+) -> None:
+    path = write_manifest(*(make_row(emotion=("happy", "sad", "angry")[number % 3]) for number in range(3_600)))
+    with pytest.raises(DataProblemsError) as error:
+        open_manifest(path, labels=["happy", "calm"])
+    space = "is not in the label space: `calm`, `happy`. So in 1,200 rows, first here."
+    assert problems_of(error) == [f"{path}:2: emotion: `sad` {space}", f"{path}:3: emotion: `angry` {space}"]
+    assert error.value.summary == f"`{path}`: 2400 problems:"
+
+
 def test_an_id_in_two_manifests_of_a_split_names_both_places(
     make_row: Callable[..., Any], write_manifest: Callable[..., Path], open_manifest: Callable[..., Manifest]
 ) -> None:
