@@ -33,7 +33,7 @@ def test_warnings_alone_leave_with_0_and_errors_with_1(make_row: MakeRow, write_
 def test_many_similar_warnings_are_counted_but_errors_are_all_printed(
     make_row: MakeRow, write_manifest: MakeFile
 ) -> None:
-    path = write_manifest(*(make_row(emotion="x") for _ in range(12)))
+    path = write_manifest(*(make_row(emotion=f"x{number}") for number in range(12)))
     result = run("check", path, "--labels", "happy, sad")
     assert result.stdout.count("warning [absent-audio]") == 5
     assert "… and 7 more of [absent-audio]; --json lists all." in result.stdout
