@@ -22,6 +22,7 @@ from vietmer_core.ablation.search import running
 from vietmer_core.ablation.search.folder import SearchFolder
 from vietmer_core.ablation.search.loading import Search, load_search
 from vietmer_core.ablation.search.searcher import Epochs, Space, Study, TrialRecord, TrialState, Value
+from vietmer_core.cache.locks import HeldLock
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.cli.main import commands
 from vietmer_core.components import Role
@@ -274,6 +275,36 @@ def test_code_that_changes_meanwhile_spends_no_trial(workplace: Path, monkeypatc
         run_search(found, notes)
     assert notes.states == ["running"]
     assert not list(workplace.glob("searches/tiny/cells/*/outcome.json"))  # it is not taken for an end again
+
+
+def test_a_trial_that_another_process_still_runs_is_waited_for(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the command alone was killed: its worker ends the trial."""
+    held: list[HeldLock | None] = []
+    begun: list[JobFolder] = []
+
+    class Busy:
+        def run(self, jobs: Sequence[Job], /, *, stops: Callable[[], bool]) -> Iterator[JobEnd]:
+            del stops
+            for job in jobs:
+                begun.append(JobFolder(job.folder))
+                held.extend([] if held else [begun[-1].claim()])
+                yield JobEnd(name=job.name)
+
+    def the_other_ends(seconds: float) -> None:
+        del seconds
+        begun[0].write_outcome({"status": "finished", "valid": {"macro_f1": 0.5}})
+        lock = held[0]
+        assert lock is not None
+        lock.release()
+
+    monkeypatch.setattr(running, "build_executor", lambda _params, _catalogue: Busy())
+    monkeypatch.setattr("vietmer_core.ablation.search.running.time.sleep", the_other_ends)
+    found, notes = loaded(workplace, trials=1), Notes()
+    run_search(found, notes)
+    assert notes.states == ["finished"]
+    assert len(begun) == 1
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ runs. Whether it is hopeless follows from its epochs and those of the trials bef
 however late one looks, and epochs beyond it do not count.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import MappingProxyType
@@ -16,8 +17,8 @@ from vietmer_core.ablation.building import build_executor
 from vietmer_core.ablation.caches import shared_caches
 from vietmer_core.ablation.cell import Cell, title_of
 from vietmer_core.ablation.executor import Executor, Job, JobEnd
-from vietmer_core.ablation.job_folder import OutdatedError
-from vietmer_core.ablation.running import Board, MatrixRunner
+from vietmer_core.ablation.job_folder import JobFolder, OutdatedError
+from vietmer_core.ablation.running import WAIT_SECONDS, Board, MatrixRunner
 from vietmer_core.ablation.search.folder import STUDY_FILE, SearchFolder, last_counted
 from vietmer_core.ablation.search.loading import Search, as_yaml, described
 from vietmer_core.ablation.search.searcher import Epochs, Searcher, Study, TrialRecord
@@ -161,11 +162,16 @@ class SearchRunner:
 
     def _do(self, begun: _Begun) -> list[JobEnd]:
         """Run one trial to its end, or until it is hopeless, or the search is told to stop."""
-        cell = begun.cell
-        job = Job(
-            name=cell.name, folder=self._folder.matrix.cell(cell).path, title=cell.title, resources=cell.resources
-        )
-        return list(begun.executor.run([job], stops=lambda: self._stops() or self._is_hopeless(begun)))
+        cell, folder = begun.cell, self._folder.matrix.cell(begun.cell)
+        job = Job(name=cell.name, folder=folder.path, title=cell.title, resources=cell.resources)
+
+        def stops() -> bool:
+            return self._stops() or self._is_hopeless(begun)
+
+        ends = list(begun.executor.run([job], stops=stops))
+        if not any(end.failure for end in ends):
+            _wait_for_another(folder, stops=stops)
+        return ends
 
     def _is_hopeless(self, begun: _Begun) -> bool:
         epochs = self._folder.epochs(begun.cell.name, monitor=self._monitor)
@@ -230,6 +236,16 @@ class SearchRunner:
         best = self.best()
         if best is not None:
             self._folder.write_best(as_yaml(self._search.whole_spec(best.values)))
+
+
+def _wait_for_another(folder: JobFolder, *, stops: Callable[[], bool]) -> None:
+    """Until nobody else has a cell without an end: a worker whose command was killed, or a trial of the same values."""
+    while folder.outcome() is None and not stops():
+        lock = folder.claim()
+        if lock is not None:
+            lock.release()
+            return
+        time.sleep(WAIT_SECONDS)
 
 
 def values_of(trial: TrialRecord) -> str:
