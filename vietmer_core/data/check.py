@@ -4,7 +4,9 @@ Memory grows with the number of rows (150 bytes each at the peak, measured at a 
 findings, never with the length of the audio.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,7 @@ from vietmer_core.data.check_report import CheckReport, FindingLog
 from vietmer_core.data.check_rows import RowScan, Segments
 from vietmer_core.data.faults import Fault
 from vietmer_core.data.manifest import ManifestSource, source_files
+from vietmer_core.data.silence import LEAVE_OUT_AUDIO, EqualSpan, silence_sentence
 
 Progress = Callable[[int, int], None]
 """Called with the number of recordings decoded and of all."""
@@ -102,7 +105,7 @@ def _check_segments(
     for row in rows:
         end = float(segments.end[row])
         try:
-            frame_bounds(
+            first, stop = frame_bounds(
                 path,
                 start=float(segments.start[row]),
                 end=None if np.isnan(end) else end,
@@ -112,6 +115,18 @@ def _check_segments(
         except SegmentError as error:
             fault = Fault(code=error.code, field=error.field, message=str(error))
             log.add(int(segments.source[row]), int(segments.line[row]), fault)
+            continue
+        if fault := _silence_fault(first, stop, found.silences):
+            log.add(int(segments.source[row]), int(segments.line[row]), fault)
+
+
+def _silence_fault(first: int, stop: int, silences: Sequence[EqualSpan]) -> Fault | None:
+    """What is wrong with a segment, its frames `first` to `stop`, that lies in a span of equal samples."""
+    index = bisect_right(silences, first, key=itemgetter(0)) - 1
+    if index < 0 or stop > silences[index][1]:
+        return None
+    message = silence_sentence(stop - first, silences[index][2])
+    return Fault(code="silent-audio", field="wav_path", message=message, remedy=LEAVE_OUT_AUDIO)
 
 
 def _report_channels(segments: Segments, stereo: Sequence[tuple[int, int]], log: FindingLog) -> None:

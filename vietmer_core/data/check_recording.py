@@ -11,6 +11,7 @@ import soundfile
 
 from vietmer_core.data.audio import END_TOLERANCE_SECONDS, AudioAccessError, open_audio
 from vietmer_core.data.faults import Fault
+from vietmer_core.data.silence import EqualSpan, EqualSpans
 from vietmer_core.errors import DataError
 
 BLOCK_SAMPLES: Final = 4096
@@ -34,12 +35,14 @@ class RecordingCheck:
         sampling_rate: Hz; 0 where the file cannot be opened.
         num_channels: Channels.
         num_samples: Samples of one channel that were decoded.
+        silences: Spans in which every sample is equal.
         faults: What is wrong with it.
     """
 
     sampling_rate: int
     num_channels: int
     num_samples: int
+    silences: tuple[EqualSpan, ...]
     faults: tuple[Fault, ...]
 
 
@@ -69,13 +72,14 @@ def _missing(path: Path) -> Fault:
 
 
 def _unusable(fault: Fault) -> RecordingCheck:
-    return RecordingCheck(sampling_rate=0, num_channels=0, num_samples=0, faults=(fault,))
+    return RecordingCheck(sampling_rate=0, num_channels=0, num_samples=0, silences=(), faults=(fault,))
 
 
 def _decode(path: Path, file: soundfile.SoundFile) -> RecordingCheck:
     rate = file.samplerate
     block = np.empty((BLOCK_SAMPLES, file.channels), dtype=np.float32)  # (samples, channels)
     decoded, is_finite, failed = 0, True, False
+    silences = EqualSpans(rate)
     while True:
         try:
             frames = file.read(out=block)  # (samples, channels)
@@ -83,6 +87,7 @@ def _decode(path: Path, file: soundfile.SoundFile) -> RecordingCheck:
             failed = True
             break
         decoded += len(frames)
+        silences.add(frames)
         is_finite = is_finite and bool(np.isfinite(frames).all())
         if len(frames) < BLOCK_SAMPLES:
             break
@@ -92,7 +97,13 @@ def _decode(path: Path, file: soundfile.SoundFile) -> RecordingCheck:
         faults.append(Fault(code="bad-samples", field="wav_path", message=message, remedy="Replace the file."))
     if fault := _length_fault(path, decoded=decoded, promised=file.frames, rate=rate, failed=failed):
         faults.append(fault)
-    return RecordingCheck(sampling_rate=rate, num_channels=file.channels, num_samples=decoded, faults=tuple(faults))
+    return RecordingCheck(
+        sampling_rate=rate,
+        num_channels=file.channels,
+        num_samples=decoded,
+        silences=silences.spans(),
+        faults=tuple(faults),
+    )
 
 
 def _length_fault(path: Path, *, decoded: int, promised: int, rate: int, failed: bool) -> Fault | None:

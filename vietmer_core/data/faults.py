@@ -41,6 +41,7 @@ FAULT_CODES: Final[Mapping[str, str]] = MappingProxyType(
         "truncated-file": "an audio file holds less than its header promises",
         "unfinished-file": "an Ogg file does not end with its closing page; it may have been cut short",
         "bad-samples": "an audio file holds NaN or infinite samples",
+        "silent-audio": "every sample of a segment is equal, for 0.1 s or the whole recording",
         "many-channels": "an audio file has several channels and needs the setting `channel`",
         "past-the-end": "a segment lies past the end of its recording",
         "overlapping-speakers": "two speakers share a span of one channel of a recording",

@@ -5,14 +5,13 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from vietmer_core.data.silence import LEAVE_OUT_AUDIO, silence_sentence
 from vietmer_core.errors import DataError
 from vietmer_core.frontends import Frontends
 from vietmer_core.protocols import AudioFrontend, PadsShortAudio, TextFrontend
 
 LONGEST_SHORT_SECONDS: Final = 60
 """A frontend that gives no frame for so much audio is not asked any further how much it needs, s."""
-
-LEAVE_OUT_AUDIO: Final = "Leave the row out, or set its `wav_path` to null."
 
 
 def prepare_text(frontend: TextFrontend, transcript: str | None, *, place: str = "") -> Tensor:
@@ -49,10 +48,7 @@ def prepare_audio(frontends: Frontends, waveform: Tensor, *, place: str) -> Tens
         raise ValueError("`frontends` must have an audio frontend, but has none instead.")
     has_frames = len(waveform) > 0 and frontend.num_frames(len(waveform)) > 0
     if has_frames and bool((waveform == waveform[0]).all()):
-        raise DataError(
-            f"{place}: the audio must hold sound, but each of its {len(waveform)} samples is {float(waveform[0]):g} "
-            f"instead. {LEAVE_OUT_AUDIO}"
-        )
+        raise DataError(f"{place}: {silence_sentence(len(waveform), float(waveform[0]))} {LEAVE_OUT_AUDIO}")
     try:
         features = frontend(waveform)  # (frames, dim)
     except DataError as error:

@@ -278,7 +278,7 @@ def test_progress_counts_recordings(make_row: MakeRow, write_manifest: MakeFile,
 
 def test_every_code_has_a_test_that_makes_its_fault() -> None:
     made = {code for code, _, _ in LINE_FAULTS} | {code for code, _, _ in AUDIO_FAULTS}
-    elsewhere = {"unreadable-manifest", "empty-manifest", "absent-audio", "unknown-corpus"}
+    elsewhere = {"unreadable-manifest", "empty-manifest", "absent-audio", "unknown-corpus", "silent-audio"}
     assert made | elsewhere == set(FAULT_CODES)
     assert set(FAULT_CODES) > WARNING_CODES
 
