@@ -7,6 +7,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from vietmer_core.data.names import name_key
 from vietmer_core.errors import RunError
 from vietmer_core.evaluation.cluster_sums import cluster_sums
 from vietmer_core.evaluation.outcomes import Outcomes
@@ -72,7 +73,7 @@ class System:
     @property
     def num_unknown_speakers(self) -> int:
         """Utterances whose speaker is unknown."""
-        return sum(speaker is None for speaker in self.speakers)
+        return sum(not name_key(speaker or "") for speaker in self.speakers)
 
     def taking(self, positions: Sequence[int]) -> Self:
         """The same system over some of its utterances, or over all in another order."""
@@ -92,9 +93,12 @@ class System:
 
 
 def clusters_of(speakers: Sequence[str | None]) -> NDArray[np.int64]:
-    """The speaker of each utterance as a number from 0; every utterance of an unknown speaker is one of its own."""
+    """The speaker of each utterance as a number from 0; every utterance of an unknown speaker is one of its own.
+
+    Names written by two hands are one speaker (`name_key`), and a blank one is unknown.
+    """
     codes: dict[object, int] = {}
-    keys = [(index,) if speaker is None else speaker for index, speaker in enumerate(speakers)]
+    keys = [name_key(speaker or "") or (index,) for index, speaker in enumerate(speakers)]
     return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
 
 

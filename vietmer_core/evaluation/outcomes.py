@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from vietmer_core.data.names import name_key
 from vietmer_core.errors import RunError
 from vietmer_core.evaluation.prediction_files import has_probabilities, read_rows
 
@@ -20,7 +21,8 @@ class Outcomes:
         labels: The label space.
         probabilities: `(utterances, classes)` float64, rows sum to 1.
         truth: `(utterances,)` int64 classes.
-        clusters: `(utterances,)` int64, the speaker as a number; an unknown speaker is a cluster of its own.
+        clusters: `(utterances,)` int64, the speaker as a number (`speaker_codes`); an unknown one is a cluster of its
+            own.
         num_unknown_speakers: Utterances whose speaker is unknown.
     """
 
@@ -89,6 +91,20 @@ def numbered_clusters(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     return clusters
 
 
+def speaker_codes(codes: NDArray[np.integer[Any]], names: Sequence[str]) -> NDArray[np.int64]:
+    """Speakers `(utterances,)` by number, where names written by two hands are one (`name_key`); -1 where unknown.
+
+    Args:
+        codes: `(utterances,)` positions in `names`, -1 where the speaker is unknown.
+        names: As they are written; a blank one is unknown.
+    """
+    numbers: dict[str, int] = {}
+    keys = map(name_key, names)
+    folded = [numbers.setdefault(key, len(numbers)) if key else -1 for key in keys]
+    found: NDArray[np.int64] = np.array([*folded, -1], dtype=np.int64)[codes]
+    return found
+
+
 def outcomes_of_rows(rows: Sequence[Mapping[str, Any]], *, place: str = "the predictions") -> Outcomes:
     """The outcomes of rows of a file of predictions, each with its label.
 
@@ -113,7 +129,8 @@ def outcomes_of_rows(rows: Sequence[Mapping[str, Any]], *, place: str = "the pre
             raise RunError(f"{place}:{number}: `label` must be one of {list(labels)}, but is {row.get('label')!r}.")
     known: dict[str, int] = {}
     speakers = [row.get("speaker_id") for row in rows]
-    codes = np.array([-1 if name is None else known.setdefault(name, len(known)) for name in speakers], dtype=np.int64)
+    written = np.array([-1 if name is None else known.setdefault(name, len(known)) for name in speakers])
+    codes = speaker_codes(written, list(known))
     return Outcomes(
         labels=labels,
         probabilities=np.array([list(row["probabilities"].values()) for row in rows], dtype=np.float64),

@@ -14,7 +14,7 @@ from vietmer_core.errors import VietmerError
 from vietmer_core.evaluation.fields import RowFields, row_fields
 from vietmer_core.evaluation.intervals import Interval
 from vietmer_core.evaluation.metrics import Scores
-from vietmer_core.evaluation.outcomes import Outcomes, numbered_clusters
+from vietmer_core.evaluation.outcomes import Outcomes, numbered_clusters, speaker_codes
 from vietmer_core.evaluation.prediction_files import prediction_rows, write_rows
 from vietmer_core.evaluation.predictions import Predictions, predict_split, require_finite
 from vietmer_core.evaluation.scored_split import ScoredSplit, score_outcomes
@@ -85,7 +85,7 @@ def audit_of_run(run: TrainedRun, *, progress: Callable[[int, int], None] | None
 
 def outcomes_of(predictions: Predictions, manifest: Manifest, labels: tuple[str, ...]) -> Outcomes:
     """The predictions of a labelled split beside its truth and speakers."""
-    codes = manifest.speakers.codes[predictions.indices]
+    codes = speaker_codes(manifest.speakers.codes[predictions.indices], manifest.speakers.names)
     return Outcomes(
         labels=labels,
         probabilities=predictions.probabilities,

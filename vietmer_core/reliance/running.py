@@ -11,7 +11,7 @@ from vietmer_core.components import BOTH_MODALITIES, Modality
 from vietmer_core.data.dataset import UtteranceDataset
 from vietmer_core.data.draw import Draw
 from vietmer_core.data.loader import evaluation_batches, iterate, make_loader
-from vietmer_core.evaluation.outcomes import Outcomes, numbered_clusters
+from vietmer_core.evaluation.outcomes import Outcomes, numbered_clusters, speaker_codes
 from vietmer_core.evaluation.predictions import predict_split, require_finite
 from vietmer_core.inference.trained_run import TrainedRun
 from vietmer_core.reliance.attention import Reading, attended_modules, attention_of
@@ -99,7 +99,8 @@ class ChangedRuns:
         return self._known[modality]
 
     def _outcomes(self, probabilities: NDArray[np.float64]) -> Outcomes:
-        codes = self._split.manifest.speakers.codes
+        speakers = self._split.manifest.speakers
+        codes = speaker_codes(speakers.codes, speakers.names)
         return Outcomes(
             labels=self._run.spec.labels,
             probabilities=probabilities,

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests.unit.evaluation.drawn import some_outcomes
+from vietmer_core.comparison.systems import clusters_of
 from vietmer_core.errors import RunError
-from vietmer_core.evaluation.outcomes import Outcomes, numbered_clusters, outcomes_of_rows, read_outcomes
+from vietmer_core.evaluation.outcomes import Outcomes, numbered_clusters, outcomes_of_rows, read_outcomes, speaker_codes
 
 
 def row(label: str | None, *probabilities: float, speaker: str | None = "s") -> dict[str, object]:
@@ -20,6 +21,16 @@ def test_an_unknown_speaker_is_a_cluster_of_its_own() -> None:
     clusters = numbered_clusters(np.array([3, -1, 3, -1, 0]))
     assert clusters[0] == clusters[2] == 3
     assert len(set(clusters.tolist())) == 4
+
+
+def test_a_name_written_by_two_hands_is_one_cluster() -> None:
+    names = ("Lan", "lan ", "Hòa", " ", "Ho\u0300a")
+    codes = speaker_codes(np.array([0, 1, 2, 3, 4, -1, 1]), names)
+    assert codes.tolist() == [0, 0, 1, -1, 1, -1, 0]
+    found = outcomes_of_rows([row("a", 1, 0, speaker=name) for name in (*names, None)])
+    assert (found.num_clusters, found.num_unknown_speakers) == (4, 2)
+    clusters = clusters_of([*names, None]).tolist()
+    assert clusters == [0, 0, 1, 2, 1, 3]
 
 
 def test_a_file_of_predictions_is_read(tmp_path: Path) -> None:
