@@ -1,16 +1,17 @@
-"""Starting `vietmer train` in processes of its own: one, or several as torchrun starts them."""
+"""`vietmer train` in processes of its own: one, or several that train together, as torchrun starts them or forked."""
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
 import pytest
 
+from tests.forked import Forked
 from vietmer_core.training.run_folder import RunFolder
 
 LAUNCHER = re.compile(
@@ -36,21 +37,18 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **more}
 
 
-def command(*arguments: str | Path, processes: int = 1, script: Path | None = None) -> list[str]:
-    """The command line of `vietmer`, or of a script that stands for it."""
-    program = ["-m", "vietmer_core"] if script is None else [str(script)]
+def command(*arguments: str | Path, processes: int) -> list[str]:
+    """The command line of torchrun, which starts `vietmer` in so many processes."""
     launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
     launcher += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]  # a free port for each launch
-    return [sys.executable, *(launcher if processes > 1 else []), *program, *map(str, arguments)]
+    return [sys.executable, *launcher, "-m", "vietmer_core", *map(str, arguments)]
 
 
-def launch(
-    *arguments: str | Path, processes: int = 1, script: Path | None = None, more: Mapping[str, str] | None = None
-) -> Launched:
-    """Run `vietmer` to its end."""
+def torchrun(*arguments: str | Path, processes: int) -> Launched:
+    """Run `vietmer` to its end, as torchrun starts it."""
     done = subprocess.run(
-        command(*arguments, processes=processes, script=script),
-        env=environment(**(more or {})),
+        command(*arguments, processes=processes),
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -58,6 +56,24 @@ def launch(
     )
     err = "\n".join(line for line in done.stderr.splitlines() if not LAUNCHER.search(line))
     return Launched(code=done.returncode, out=done.stdout, err=err)
+
+
+def launch(*arguments: str | Path, processes: int = 1, script: Path | None = None) -> Launched:
+    """Run `vietmer`, or a script that stands for it, to its end, with the environment that torchrun gives."""
+    ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(processes)]
+    together = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "localhost", "MASTER_PORT": str(_free_port())}
+    given = [environment(**rank, **together) for rank in ranks] if processes > 1 else [environment()]
+    started = [Forked(*arguments, environment=each, script=script) for each in given]
+    codes = [process.wait() for process in started]
+    said = ["".join(getattr(process, stream) for process in started) for stream in ("out", "err")]
+    return Launched(code=max(codes, key=abs), out=said[0], err=said[1])
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("localhost", 0))
+        port: int = listener.getsockname()[1]
+    return port
 
 
 def only_run(root: Path) -> RunFolder:

@@ -1,16 +1,15 @@
 """What a continued run may have otherwise, what it may not, and what a kill leaves."""
 
-import os
 import random
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.end_to_end.launching import command, environment, launch, wait_for_steps
+from tests.end_to_end.launching import launch, wait_for_steps
+from tests.forked import Forked
 from vietmer_core.errors import AssemblyError, RunError
 from vietmer_core.hooks import hookimpl
 from vietmer_core.records import EpochRecord
@@ -216,16 +215,16 @@ def test_a_run_that_is_killed_at_a_random_step_ends_as_one_that_never_was(workpl
     done = launch("train", "spec.yaml", "--runs", "unbroken", *options)
     assert done.code == 0, done.err
     (unbroken,) = map(RunFolder, (workplace / "unbroken").iterdir())
-    process = subprocess.Popen(command("train", "spec.yaml", "--runs", "killed", *options), env=environment())
+    process = Forked("train", "spec.yaml", "--runs", "killed", *options)
     generator = random.Random(20)  # noqa: S311  # no secret
     for _ in range(2):
         wait_for_steps(workplace / "killed", generator.randrange(3, 18))
-        os.kill(process.pid, signal.SIGKILL)
+        process.send_signal(signal.SIGKILL)
         process.wait()
         (run,) = (workplace / "killed").iterdir()
         assert RunFolder(run).read_status()["outcome"] == "killed"
-        process = subprocess.Popen(command("train", "--resume", run), env=environment(), stdout=subprocess.DEVNULL)
-    assert process.wait(timeout=120) == 0
+        process = Forked("train", "--resume", run)
+    assert process.wait() == 0
     assert RunFolder(run).results() == unbroken.results()
     assert same_weights(unbroken, RunFolder(run))
 

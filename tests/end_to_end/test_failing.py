@@ -2,8 +2,6 @@
 
 import json
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ import soundfile
 import torch
 from typer.testing import CliRunner
 
-from tests.end_to_end.launching import environment
+from tests.end_to_end.launching import Launched, launch
 from vietmer_core.batch import Batch
 from vietmer_core.cli.main import commands
 from vietmer_core.errors import EXIT_FOUND, EXIT_RUN, AssemblyError, DataError, NonFiniteError, RunError
@@ -198,18 +196,17 @@ def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(workplace: P
 
 @pytest.mark.slow
 def test_a_want_of_memory_says_what_to_lower_and_auto_batch_finds_what_fits(workplace: Path) -> None:
-    def train(root: str, *more: str) -> subprocess.CompletedProcess[str]:
+    def train(root: str, *more: str) -> Launched:
         settings = [word for setting in (*HUGE, *more) for word in ("--set", setting)]
-        command = [sys.executable, str(LIMITED), "520", "train", "spec.yaml", "--runs", root, *settings]
-        return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        return launch("520", "train", "spec.yaml", "--runs", root, *settings, script=LIMITED)
 
     lacking = train("lacks")
-    assert lacking.returncode == EXIT_RUN
-    assert "error: the memory does not suffice for a pass of 12 utterances of up to 476 frames" in lacking.stderr
-    assert "Set `training.auto_batch: true`" in lacking.stderr
+    assert lacking.code == EXIT_RUN
+    assert "error: the memory does not suffice for a pass of 12 utterances of up to 476 frames" in lacking.err
+    assert "Set `training.auto_batch: true`" in lacking.err
     found = train("fits", "training.auto_batch=true")
-    assert found.returncode == 0, found.stderr
-    assert "auto_batch: " in found.stdout
+    assert found.code == 0, found.err
+    assert "auto_batch: " in found.out
     spec = load_spec([only_run(workplace / "fits").spec_path])
     assert spec.training.micro_batch is not None
     assert spec.training.micro_batch < 12

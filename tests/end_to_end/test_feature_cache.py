@@ -1,11 +1,8 @@
 """Training from the feature cache: the losses of training without it, each utterance encoded once, no damage used."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import soundfile
 import torch
 import yaml
 
+from tests.forked import Forked
 from vietmer_core.data.audio import read_segment
 from vietmer_core.errors import AssemblyError, CacheError, DataError
 from vietmer_core.evaluation.prediction_files import read_rows
@@ -30,6 +28,7 @@ from vietmer_core.training.runs import resume_run, start_run
 
 WINDOWS = {"window_seconds": 0.4, "overlap_seconds": 0.1}
 CANONICAL = "shapes.training=canonical"
+SCRIPTS = Path(__file__).parent
 
 
 class Watcher:
@@ -332,64 +331,22 @@ def test_a_corrupt_recording_is_named_and_what_was_encoded_is_kept(
     assert sum(encodings) == 18 - before
 
 
-KILLED = """
-import os, signal, sys
-from vietmer_core.hooks import hookimpl
-from vietmer_core.features import filling
-from vietmer_core.spec_loading import load_spec
-from vietmer_core.training.runs import start_run
-from pathlib import Path
-
-filling.AT_ONCE = 2
-
-class Killer:
-    @hookimpl
-    def fill_cache(self, progress):
-        if progress.num_done >= int(sys.argv[2]):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-start_run(load_spec([Path(sys.argv[1])], []), root=Path("runs"), observers=[Killer()])
-"""
-
-
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
 def test_a_filling_that_is_killed_goes_on_where_it_was(spec_path: Path, encodings: list[int]) -> None:
     expected = losses(train(spec_path, "cache=null", CANONICAL))
-    command = [sys.executable, "-c", KILLED, str(spec_path), "6"]
-    done = subprocess.run(command, cwd=spec_path.parent, env=dict(os.environ), capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    filling = Forked(spec_path, "6", folder=spec_path.parent, script=SCRIPTS / "filling_killed.py")
+    assert filling.wait() == -signal.SIGKILL, filling.err
     encodings.clear()
     assert losses(train(spec_path, CANONICAL)) == expected
     assert 0 < sum(encodings) <= 18
 
 
-TOGETHER = """
-import sys
-from pathlib import Path
-from vietmer_core.hooks import hookimpl
-from vietmer_core.spec_loading import load_spec
-from vietmer_core.training.runs import start_run
-
-class Counting:
-    done = {}
-    @hookimpl
-    def fill_cache(self, progress):
-        self.done[progress.split] = progress.num_done
-
-start_run(load_spec([Path(sys.argv[1])], [f"name={sys.argv[2]}"]), root=Path("runs"), observers=[Counting()])
-print(sum(Counting.done.values()))
-"""
-
-
 @pytest.mark.slow
 def test_two_runs_that_start_together_encode_each_utterance_once(spec_path: Path) -> None:
-    command = [sys.executable, "-c", TOGETHER, str(spec_path)]
-    started = [
-        subprocess.Popen([*command, name], cwd=spec_path.parent, stdout=subprocess.PIPE, text=True)
-        for name in ("first", "second")
-    ]
-    encoded = [int(process.communicate(timeout=120)[0].split()[-1]) for process in started]
-    assert [process.returncode for process in started] == [0, 0]
+    script = SCRIPTS / "filling_counted.py"
+    started = [Forked(spec_path, name, folder=spec_path.parent, script=script) for name in ("first", "second")]
+    assert [process.wait() for process in started] == [0, 0]
+    encoded = [int(process.out.split()[-1]) for process in started]
     assert sum(encoded) == 18
     folders = [RunFolder(next((spec_path.parent / "runs").glob(f"{name}-*"))) for name in ("first", "second")]
     assert losses(folders[0]) == losses(folders[1])

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.end_to_end.conftest import tiny_spec, write_corpus
-from tests.end_to_end.launching import Launched, command, environment, launch, only_run, wait_for_steps
+from tests.end_to_end.launching import Launched, command, environment, launch, only_run, torchrun, wait_for_steps
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.cli.main import app
 from vietmer_core.data.splits import open_split
@@ -85,7 +85,10 @@ def predicted(folder: RunFolder) -> list[str]:
 
 
 def test_two_processes_train_as_one_does_and_validate_every_utterance_once(alone: RunFolder) -> None:
-    together = trained("together", *UNEQUAL, processes=2)
+    options = [word for setting in UNEQUAL for word in ("--set", setting)]
+    done = torchrun("train", "spec.yaml", "--runs", "together", *options, processes=2)
+    assert done.code == 0, done.err
+    together = only_run(Path("together"))
     assert farthest(losses(alone), losses(together)) < 1e-5
     assert predicted(alone) == predicted(together) == [f"valid_{index:02d}" for index in range(13)]
     counts = [record["num_utterances"] for record in together.records() if record["record"] == "step"]

@@ -3,8 +3,6 @@
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,22 +11,21 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import STORE_EVERYTHING_SIZE_GUIDANCE, EventAccumulator
 
+from tests.forked import Forked
 from vietmer_core.training.run_folder import RunFolder
 
-VIETMER = "import sys; sys.argv[0] = 'vietmer'; from vietmer_core.cli.main import app; app()"
 WATCHED = ("step/loss", "step/learning_rate", "train/loss", "valid/macro_f1")
 
 
 def kill_after(step: int, *arguments: str, runs: Path) -> Path:
     """Run the command, and SIGKILL it when its run folder has the step."""
-    command = [sys.executable, "-c", VIETMER, "train", *arguments]
-    with subprocess.Popen(command, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""}) as process:
-        while process.poll() is None:
-            for file in runs.glob("*/metrics.jsonl"):
-                if file.read_text(encoding="utf-8").count('"record": "step"') >= step:
-                    process.send_signal(signal.SIGKILL)
-            time.sleep(0.01)
-    assert process.returncode == -signal.SIGKILL
+    process = Forked("train", *arguments, environment={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
+    while process.poll() is None:
+        for file in runs.glob("*/metrics.jsonl"):
+            if file.read_text(encoding="utf-8").count('"record": "step"') >= step:
+                process.send_signal(signal.SIGKILL)
+        time.sleep(0.01)
+    assert process.wait() == -signal.SIGKILL
     (spec,) = runs.glob("*/spec.yaml")
     return spec.parent
 
@@ -67,8 +64,7 @@ def test_each_step_is_there_once_where_a_run_is_killed_and_continues(
     spec = write_spec(trackers=["tensorboard", "mlflow"], training=training)
     path = kill_after(4, str(spec), runs=workplace / "runs")
     kill_after(9, "--resume", str(path), runs=workplace / "runs")
-    done = subprocess.run([sys.executable, "-c", VIETMER, "train", "--resume", str(path)], check=False)
-    assert done.returncode == 0
+    assert Forked("train", "--resume", path).wait() == 0
     folder = RunFolder(path)
     expected = in_the_folder(folder)
     assert [step for step, _ in expected["step/loss"]] == list(range(1, 37))

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.forked import Forked
 from vietmer_core.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
@@ -18,19 +17,8 @@ pytestmark = pytest.mark.slow
 def train_in_a_process(workplace: Path, name: str, *overrides: str) -> dict[str, torch.Tensor]:
     """In a process of its own, as the command line does it; a test process that forks torch may deadlock."""
     settings = [argument for override in overrides for argument in ("--set", override)]
-    command = [
-        sys.executable,
-        "-c",
-        "from vietmer_core.cli.main import app; app()",
-        "train",
-        "spec.yaml",
-        "--runs",
-        name,
-    ]
-    done = subprocess.run(
-        [*command, *settings], cwd=workplace, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    process = Forked("train", "spec.yaml", "--runs", name, *settings, folder=workplace)
+    assert process.wait() == 0, process.err
     (run,) = (workplace / name).iterdir()
     weights: dict[str, torch.Tensor] = torch.load(RunFolder(run).last_checkpoint, weights_only=True)["model"]
     return weights
@@ -45,24 +33,18 @@ def test_spawn_fork_and_no_worker_train_the_same_weights(workplace: Path) -> Non
 
 def test_a_fault_in_a_worker_is_one_sentence(workplace: Path) -> None:
     (workplace / "corpus" / "audio" / "train_05.wav").write_bytes(b"RIFF, but no more")
-    command = [sys.executable, "-c", "from vietmer_core.cli.main import app; app()", "train", "spec.yaml"]
     settings = ["--set", "loader.workers=1", "--set", "loader.start_method=fork", "--set", "data.fingerprint=size"]
-    done = subprocess.run(
-        [*command, *settings], cwd=workplace, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 3
-    assert "Traceback" not in done.stderr
-    assert "train.jsonl:6" in done.stderr
+    process = Forked("train", "spec.yaml", *settings, folder=workplace)
+    assert process.wait() == 3
+    assert "Traceback" not in process.err
+    assert "train.jsonl:6" in process.err
 
 
 def test_ctrl_c_to_the_whole_group_leaves_a_run_that_resumes(workplace: Path) -> None:
     """As a terminal sends it: to the workers too, here while those of the validation split are starting."""
     alone = train_in_a_process(workplace, "alone")
-    command = [sys.executable, "-c", "from vietmer_core.cli.main import app; app()", "train"]
     settings = ["spec.yaml", "--runs", "stopped", "--set", "loader.workers=1", "--set", "loader.start_method=spawn"]
-    process = subprocess.Popen(
-        [*command, *settings], cwd=workplace, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    process = Forked("train", *settings, folder=workplace, leads=True)
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         steps = [line for path in workplace.glob("stopped/*/metrics.jsonl") for line in path.read_text().splitlines()]
@@ -71,13 +53,10 @@ def test_ctrl_c_to_the_whole_group_leaves_a_run_that_resumes(workplace: Path) ->
         time.sleep(0.05)
     time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=200)
-    assert process.returncode == 130, said.decode()
-    assert b"Traceback" not in said
+    assert process.wait() == 130, process.err
+    assert "Traceback" not in process.out + process.err
     (run,) = (workplace / "stopped").iterdir()
-    done = subprocess.run(
-        [*command, "--resume", str(run)], cwd=workplace, capture_output=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    resumed = Forked("train", "--resume", run, folder=workplace)
+    assert resumed.wait() == 0, resumed.err
     found: dict[str, torch.Tensor] = torch.load(RunFolder(run).last_checkpoint, weights_only=True)["model"]
     assert all(torch.equal(alone[name], found[name]) for name in alone)
