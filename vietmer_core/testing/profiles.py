@@ -17,13 +17,17 @@ def register_profiles() -> None:
     settings.register_profile("properties", max_examples=200, deadline=None, database=None, print_blob=True)
 
 
+def is_search() -> bool:
+    """Whether the profile in force asks for a search, such as `properties`."""
+    return settings().max_examples > DEFAULT_EXAMPLES
+
+
 def check_settings() -> settings:
     """The settings of one check: few examples, the same on every run, so that a stranger's suite never flickers.
 
     A hypothesis profile that asks for more than 100 examples, such as `properties`, is honoured as it stands.
     """
-    current = settings()
-    thorough = current.max_examples > DEFAULT_EXAMPLES
+    current, thorough = settings(), is_search()
     return settings(
         parent=current,
         deadline=None,

@@ -12,6 +12,7 @@ from vietmer_core.testing.cases import Case
 from vietmer_core.testing.dropout import WithoutDropout
 from vietmer_core.testing.failures import Place, describe_dtype, largest_of, require_same
 from vietmer_core.testing.gradient_checks import gradients_of, leaves, projected
+from vietmer_core.testing.profiles import is_search
 from vietmer_core.testing.subjects import Inputs, Outputs, Subject, Testable, flat, row_values
 
 HALVES: Final = (torch.bfloat16, torch.float16)
@@ -64,13 +65,17 @@ def _require_finite(place: Place, tensors: Mapping[str, Tensor]) -> None:
 
 
 def compiled_equals_eager(tested: Testable) -> None:
-    """Compiled, with the backend `aot_eager`, values and gradients are those of eager mode, at several widths."""
+    """Compiled, values and gradients are those of eager mode, at several widths.
+
+    The graphs that are captured run operation by operation; a search (the profile `properties`) traces their gradients
+    ahead of time, too (`aot_eager`), which takes most of the time of the check.
+    """
     subject = tested.subject()
     place = Place(check="compiled_equals_eager", component=tested.name, dtype=torch.float32)
     module = subject.build(torch.float32)
     torch.compiler.reset()  # what other modules compiled is forgotten
     counters.clear()
-    compiled = torch.compile(module, backend="aot_eager", dynamic=True)
+    compiled = torch.compile(module, backend="aot_eager" if is_search() else "eager", dynamic=True)
     try:
         for case in fixed_cases(subject, single=_is_single(subject)):
             padded = subject.pad(subject.rows(case), torch.float32, extra=case.extra)
