@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vietmer_core.cli.choices import check_name
-from vietmer_core.cli.options import AsJson, Device
+from vietmer_core.cli.options import AsJson, Device, Uncalibrated
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +38,7 @@ def compare(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of draws and swaps.")] = 0,
     device: Device = None,
+    uncalibrated: Uncalibrated = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the pairs as CSV.")] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write both tables in Markdown.")] = None,
     latex: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write both tables in LaTeX.")] = None,
@@ -55,9 +56,11 @@ def compare(
     check_name(split, ("test", "valid", "train"), option="--split")
     if len(runs) < 2:
         raise typer.BadParameter("give at least two runs to compare.")
+    if uncalibrated and not evaluate:
+        raise typer.BadParameter("belongs to `--evaluate`; give both or neither.", param_hint="--uncalibrated")
     require_distinct(runs)
     if evaluate:
-        _evaluate_missing(runs, split=split, device=device)
+        _evaluate_missing(runs, split=split, device=device, uncalibrated=uncalibrated)
     found = compare_runs(runs, split=split, base=base, metric=metric, grouped=not each, seed=seed)
     written = _write(found, csv=csv, markdown=markdown, latex=latex)
     if as_json:
@@ -71,7 +74,7 @@ def compare(
         console.print(f"files: {', '.join(map(str, written))}", soft_wrap=True, markup=False)
 
 
-def _evaluate_missing(runs: list[Path], *, split: str, device: str | None) -> None:
+def _evaluate_missing(runs: list[Path], *, split: str, device: str | None, uncalibrated: bool) -> None:
     from vietmer_core.comparison.tested_runs import is_evaluated
 
     missing = [path for path in runs if not is_evaluated(path, split)]
@@ -84,7 +87,7 @@ def _evaluate_missing(runs: list[Path], *, split: str, device: str | None) -> No
     from vietmer_core.inference.trained_run import TrainedRun
 
     for path in missing:
-        run = TrainedRun.load(path, device=device)
+        run = TrainedRun.load(path, device=device, uncalibrated=uncalibrated)
         with utterance_bar(Console(stderr=True), f"{path.name}: {split} split") as bar:
             evaluate_run(run, split, on_batch=bar.advance, audit=audit_of_run(run))
 
@@ -112,11 +115,18 @@ def show_comparison(console: "Console", found: "RunComparison") -> None:
 
     from vietmer_core.comparison.showing import DECIDING, EFFECTS, pairs_table, systems_table
     from vietmer_core.comparison.wording import speakers
+    from vietmer_core.evaluation.cluster_sums import SHARES
 
     comparison = found.comparison
     size = f"{comparison.num_utterances} utterances, {speakers(comparison.num_speakers)}"
     console.print(f"{found.split} split, {size}", markup=False)
-    for name, facts in (("split protocol", found.protocols), ("audit of leaks", found.audits)):
+    shown: list[tuple[str, Mapping[str, str | None]]] = [
+        ("split protocol", found.protocols),
+        ("audit of leaks", found.audits),
+    ]
+    if comparison.metric not in SHARES:
+        shown.append(("probabilities", found.probabilities))
+    for name, facts in shown:
         console.print(f"{name}: {_stated(facts)}", markup=False, soft_wrap=True)
     print_table(console, systems_table(comparison))
     pairs = pairs_table(comparison)  # in two, so that they fit into a terminal

@@ -12,11 +12,17 @@ from vietmer_core.comparison.grouping import systems_of
 from vietmer_core.comparison.tested_runs import TestedRun, read_tested_run
 from vietmer_core.comparison.wording import conclusion, notes_of
 from vietmer_core.errors import AssemblyError, RunError
+from vietmer_core.evaluation.cluster_sums import SHARES
 from vietmer_core.training.resuming import differences
 from vietmer_core.training.run_folder import require_distinct
 
 MOST_NAMED: Final = 4
 """Fields named in a note."""
+UNLIKE: Final = (
+    "Calibrated probabilities stand beside others: the difference in {metric} is also that of calibrating. Run "
+    "`vietmer calibrate` and `vietmer evaluate` on all of them, or evaluate all with `--uncalibrated`."
+)
+_ALIKE: Final = ({"calibrated"}, {"the model's own"}, {"not stated"})
 TOO_GOOD: Final = {
     "train": "The models were trained on this split, so its scores say nothing of others; compare on the test split.",
     "valid": "This split chose the checkpoints, so its scores are too good; compare on the test split.",
@@ -33,6 +39,7 @@ class RunComparison:
         data: Its fingerprints; several where there are folds.
         protocols: How the corpus was split, by system; None where the manifests do not say.
         audits: The verdict on leaks between the splits, by system: `clean`, `leak`, `not audited`.
+        probabilities: Whose they are, by system: `calibrated`, `the model's own`, `both` or `not stated`.
         conclusions: A sentence a pair.
         notes: What a reader must know.
     """
@@ -42,6 +49,7 @@ class RunComparison:
     data: tuple[str, ...]
     protocols: Mapping[str, str | None]
     audits: Mapping[str, str]
+    probabilities: Mapping[str, str]
     conclusions: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -81,12 +89,16 @@ def compare_runs(
     named = base if base is None or base in members else _system_of(Path(base), members)
     comparison = compare_systems(systems, base=named, metric=metric, seed=seed)
     notes = [TOO_GOOD[split]] if split in TOO_GOOD else []
+    probabilities = {name: _probabilities(group) for name, group in members.items()}
+    if metric not in SHARES and {*probabilities.values()} not in _ALIKE:
+        notes.append(UNLIKE.format(metric=metric))
     return RunComparison(
         comparison=comparison,
         split=split,
         data=tuple(dict.fromkeys(run.data for run in runs)),
         protocols={name: _protocol(group) for name, group in members.items()},
         audits={name: _audit(group) for name, group in members.items()},
+        probabilities=probabilities,
         conclusions=tuple(conclusion(pair, comparison) for pair in comparison.pairs),
         notes=(*notes, *_fingerprint_notes(members), *_notes_on_names(members), *notes_of(comparison)),
     )
@@ -109,6 +121,14 @@ def _audit(runs: Sequence[TestedRun]) -> str:
     """The worst verdict of a system's runs."""
     verdicts = {run.audit or "not audited" for run in runs}
     return next(verdict for verdict in ("leak", "not audited", "clean", *verdicts) if verdict in verdicts)
+
+
+def _probabilities(runs: Sequence[TestedRun]) -> str:
+    """Whose the probabilities of a system's runs are."""
+    known = {run.is_calibrated for run in runs}
+    if len(known) > 1:
+        return "both"
+    return {True: "calibrated", False: "the model's own", None: "not stated"}[known.pop()]
 
 
 def _notes_on_names(members: Mapping[str, Sequence[TestedRun]]) -> Iterator[str]:

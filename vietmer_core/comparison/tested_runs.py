@@ -42,6 +42,7 @@ class TestedRun:
         hashes_audio: Whether that fingerprint is of the bytes of the audio.
         protocol: How the corpus was split, where the manifests say so.
         audit: The verdict on leaks between the splits, where there is one.
+        is_calibrated: Whether the probabilities are those of `vietmer calibrate`; None where the scores do not say.
         utterance_ids: Of the split.
         speakers: Of each utterance.
         truth: `(utterances,)` classes.
@@ -60,6 +61,7 @@ class TestedRun:
     hashes_audio: bool
     protocol: str | None
     audit: str | None
+    is_calibrated: bool | None
     utterance_ids: tuple[str, ...]
     speakers: tuple[str | None, ...]
     truth: NDArray[np.int64]
@@ -90,6 +92,7 @@ def read_tested_run(path: Path, *, split: str) -> TestedRun:
         raise RunError(f"{path}: the run {has} on the split `{split}`. Run `{command}` first, or give `--evaluate`.")
     spec, scores = resolved_spec(folder), folder.read_json(_scores_name(split))
     rows, labels = read_rows(folder.predictions_path(split)), tuple(spec["labels"])
+    calibration = scores.get("calibration") or {}
     found = _parts(rows, labels, place=folder.predictions_path(split))
     _require_same(scores, found, folder=folder, split=split)
     return TestedRun(
@@ -103,6 +106,7 @@ def read_tested_run(path: Path, *, split: str) -> TestedRun:
         hashes_audio=spec["data"]["fingerprint"] == "content",
         protocol=scores.get("protocol"),
         audit=(scores.get("audit") or {}).get("verdict"),
+        is_calibrated=calibration["temperature"] is not None if "temperature" in calibration else None,
         **found,
     )
 

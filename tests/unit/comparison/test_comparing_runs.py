@@ -254,6 +254,27 @@ def test_the_json_holds_every_figure(make_run: MakeRun) -> None:
     assert report["systems"][0]["scores"]["accuracy"]["deviation"] is None
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "metric", "shown", "warned"),
+    [
+        (1.5, None, "loss", "probabilities: one: calibrated; other: the model's own", True),
+        (1.5, 2.0, "brier", "probabilities: calibrated", False),
+        (1.5, None, "accuracy", "", False),
+    ],
+)
+def test_calibrated_beside_uncalibrated_is_said_where_it_matters(
+    make_run: MakeRun, one: float | None, other: float | None, metric: str, shown: str, *, warned: bool
+) -> None:
+    runs = [
+        make_run(name, spec={"head": name}, scores={"calibration": {"temperature": temperature}})
+        for name, temperature in (("one", one), ("other", other))
+    ]
+    output = run_command(*runs, "--metric", metric).output
+    assert shown in output
+    assert ("probabilities: " in output) == bool(shown)
+    assert ("also that of calibrating" in output) == warned
+
+
 def test_too_few_speakers_and_no_difference_are_said(make_run: MakeRun) -> None:
     few = [make_run(name, spec={"head": name}, utterances=range(0, 96, 6), accuracy=0.5) for name in ("one", "other")]
     result = run_command(*few)
@@ -267,6 +288,7 @@ def test_mistakes_of_the_command_line(make_run: MakeRun, tmp_path: Path) -> None
     assert run_command(one).exit_code == 2
     assert run_command(one, other, "--metric", "f1").exit_code == 2
     assert run_command(one, other, "--split", "dev").exit_code == 2
+    assert run_command(one, other, "--uncalibrated").exit_code == 2
     for arguments, sentence, exit_code in (
         ((one, one), "the run is given twice", EXIT_USAGE),
         ((one, tmp_path / "none"), "there is no such run folder", EXIT_RUN),
