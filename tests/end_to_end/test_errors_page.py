@@ -131,6 +131,23 @@ def test_sound_that_cannot_be_read_is_told_in_its_place(run: TrainedRun, workpla
     assert vietmer("errors", run.folder.path, "--no-sound").exit_code == 0
 
 
+def test_what_is_of_earlier_weights_is_said(run: TrainedRun) -> None:
+    assert entries_of(run.folder).outdated == ()
+    evaluation = run.folder.evaluation_path("test")
+    run.folder.write_json("evaluation/test/reliance.json", {"epoch": 0})
+    (evaluation / "shares.jsonl").write_text(json.dumps({"utterance_id": "gone"}) + "\n", encoding="utf-8")
+    run.folder.write_json("status.json", {**run.folder.read_status(), "best_epoch": 3})
+    predictions, shares = entries_of(run.folder).outdated
+    command = "--split test` again."
+    assert predictions.startswith("The predictions are of earlier weights")
+    assert shares.startswith("The shares of text and audio are of earlier weights")
+    assert predictions.endswith(command)
+    assert shares.endswith(command)
+    result = vietmer("errors", run.folder.path, "--no-sound")
+    assert predictions in " ".join(result.output.split())
+    assert "of earlier weights" in Read((evaluation / "errors.html").read_text(encoding="utf-8")).text
+
+
 def test_mistakes_are_sentences(run: TrainedRun, workplace: Path) -> None:
     with pytest.raises(RunError, match="holds no predictions of `train`"):
         vietmer("errors", run.folder.path, "--split", "train")

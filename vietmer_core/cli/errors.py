@@ -38,6 +38,8 @@ def errors(
     found = worst_entries(folder, chosen, spec=spec, catalogue=catalogue, worst=worst, clips=sound)
     size = write_errors(path, found)
     typer.echo(f"{found.num_wrong} of {found.num_utterances} utterances of the {chosen} split are predicted wrongly")
+    for sentence in found.outdated:
+        typer.echo(sentence, err=True)
     if found.clip_faults:
         typer.echo(f"the sound of {len(found.clip_faults)} is missing, for example: {found.clip_faults[0]}", err=True)
     heard = f", {in_mib(found.clip_bytes)} of it sound" if found.clip_bytes else ""

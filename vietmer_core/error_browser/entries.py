@@ -1,6 +1,6 @@
 """Which predictions are looked at, and what is known of them. Torch-free."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,6 +86,7 @@ class ErrorEntries:
         num_utterances: Utterances of the split.
         num_wrong: Those predicted wrongly.
         entries: The worst by loss first.
+        outdated: What is of other weights than the run's best ones now, a sentence each.
     """
 
     name: str
@@ -95,6 +96,7 @@ class ErrorEntries:
     num_utterances: int
     num_wrong: int
     entries: tuple[ErrorEntry, ...]
+    outdated: tuple[str, ...] = ()
 
     @property
     def clip_bytes(self) -> int:
@@ -164,7 +166,18 @@ def worst_entries(
         num_utterances=len(outcomes),
         num_wrong=int((~outcomes.hits).sum()),
         entries=tuple(entries),
+        outdated=tuple(_outdated(folder, split, has_shares=bool(shares))),
     )
+
+
+def _outdated(folder: RunFolder, split: str, *, has_shares: bool) -> Iterator[str]:
+    """What was made before the run went on to better weights."""
+    best = folder.read_status().get("best_epoch")
+    since = "are of earlier weights than the run's best ones now"
+    if folder.read_json(f"evaluation/{split}/scores.json").get("epoch", best) != best:
+        yield f"The predictions {since}; run `vietmer evaluate {folder.path} --split {split}` again."
+    if has_shares and folder.read_json(f"evaluation/{split}/reliance.json").get("epoch", best) != best:
+        yield f"The shares of text and audio {since}; run `vietmer reliance {folder.path} --split {split}` again."
 
 
 def _check_data(folder: RunFolder, split: str, manifest: Manifest, *, content: bool) -> None:
