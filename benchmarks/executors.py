@@ -2,8 +2,9 @@
 
 Run: `python benchmarks/executors.py` (needs vietmer-executor-ray). Prints a Markdown table.
 
-The matrix: text of the demo corpus, a narrow `syllable` encoder, two poolers × two seeds, each cell with one thread:
-cells of a second or two, so that most of each time is what an executor costs. Every run has a folder of its own.
+The matrix, unless `--matrix` gives another: text of the demo corpus, a narrow `syllable` encoder, two poolers × two
+seeds, each cell with one thread: cells of a second or two, so that most of each time is what an executor costs. Every
+run has a folder of its own.
 `processes` is how many do cells at a time; times are of the whole command: start, reading, splits, cells, and for Ray
 the start of its cluster where the command starts one. `equal` says how many cells have scores and predictions that are
 the same, byte for byte, as those of the first run. The last run has a cluster of two nodes of one core each, started
@@ -22,6 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import attrs
 import yaml
 
 MATRIX: Final[dict[str, Any]] = {
@@ -49,12 +51,26 @@ RUNS: Final = {
 NODE: Final[dict[str, Any]] = {"num_cpus": 1, "object_store_memory": 80 * 1024**2}
 
 
-def run(folder: Path, executor: str, *, epochs: int, watch: Callable[[], None] = lambda: None) -> float:
+@attrs.frozen(kw_only=True)
+class Asked:
+    """What every run does.
+
+    Attributes:
+        matrix: A file; the matrix above where None.
+        options: Of `vietmer ablate`.
+    """
+
+    matrix: Path | None
+    options: tuple[str, ...]
+
+
+def run(folder: Path, executor: str, asked: Asked, *, watch: Callable[[], None] = lambda: None) -> float:
     """Run the command; the seconds that it takes."""
-    matrix = folder / "matrix.yaml"
-    matrix.write_text(yaml.safe_dump(MATRIX), encoding="utf-8")
+    matrix = asked.matrix or folder / "matrix.yaml"
+    if asked.matrix is None:
+        matrix.write_text(yaml.safe_dump(MATRIX), encoding="utf-8")
     command = [sys.executable, "-m", "vietmer_core", "ablate", str(matrix), "--to", str(folder), "--no-audit"]
-    command += ["--executor", executor, "--set", f"training.epochs={epochs}"]
+    command += ["--no-table", "--executor", executor, *asked.options]
     began = time.perf_counter()
     with (folder.parent / f"{folder.name}.txt").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  # our own command
@@ -83,7 +99,7 @@ def begun(folder: Path) -> list[Path]:
     return [cell for cell in cells if not (cell / "outcome.json").exists()]
 
 
-def with_a_death(folder: Path, *, epochs: int) -> float:
+def with_a_death(folder: Path, asked: Asked) -> float:
     """Run on two nodes, of which one is killed once both train; the seconds that it takes."""
     from vietmer_executor_ray.usage_data import switch_off_usage_data
 
@@ -100,7 +116,7 @@ def with_a_death(folder: Path, *, epochs: int) -> float:
             cluster.remove_node(node, allow_graceful=False)
 
     try:
-        seconds = run(folder, f"{{kind: ray, address: '{cluster.address}'}}", epochs=epochs, watch=watch)
+        seconds = run(folder, f"{{kind: ray, address: '{cluster.address}'}}", asked, watch=watch)
     finally:
         cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray does not type it
     if not killed:
@@ -115,13 +131,18 @@ def attempts(folder: Path) -> list[int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=10, help="Of a cell of the matrix above.")
+    parser.add_argument("--matrix", type=Path, metavar="FILE", help="Another matrix, with the epochs that it says.")
+    parser.add_argument("--only", action="append", default=[], metavar="AXIS=LEVELS", help="Some cells of it.")
     parser.add_argument("--to", type=Path, help="Keep the folders here.")
     parser.add_argument(
         "--runs", nargs="+", default=list(RUNS), choices=list(RUNS), help="Some of them, in this order."
     )
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
+    epochs = () if arguments.matrix else ("--set", f"training.epochs={arguments.epochs}")
+    chosen = [word for condition in arguments.only for word in ("--only", condition)]
+    asked = Asked(matrix=arguments.matrix and arguments.matrix.absolute(), options=(*epochs, *chosen))
     with TemporaryDirectory() as temporary:
         root = (arguments.to or Path(temporary)).absolute()
         first: dict[str, str] = {}
@@ -131,10 +152,9 @@ def main() -> None:
             folder = root / name
             folder.mkdir(parents=True)
             if name == "killed":
-                seconds = with_a_death(folder, epochs=arguments.epochs)
+                seconds = with_a_death(folder, asked)
             else:
-                spec = f"{{kind: {kind}, jobs: {jobs}}}"
-                seconds = run(folder, spec, epochs=arguments.epochs)
+                seconds = run(folder, f"{{kind: {kind}, jobs: {jobs}}}", asked)
             found = digests(folder)
             first = first or found
             equal = sum(first.get(name) == digest for name, digest in found.items())
