@@ -140,9 +140,8 @@ def test_every_page_is_reached_from_the_index() -> None:
     index = page("index.md")
     names = [file.stem for file in DOCS.glob("*.md") if file.stem != "index"]
     assert [name for name in names if f"\n{name}\n" not in index] == []
-    assert (
-        index.split("```{toctree}")[1].split("\n\n")[1].split()[0] == "write-a-plugin"
-    )  # the first page that a reader sees
+    first = index.split("```{toctree}")[1].split("\n\n")[1].split()[0]
+    assert first == "write-a-plugin"  # what a reader sees first
 
 
 def test_the_readme_of_the_core_is_that_of_the_repository() -> None:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from vietmer_core.inference.calibrating import Calibrated
 
 FEW_UTTERANCES: Final = 100
+EXIT_CODES: Final = (
+    "Exit codes: 0 done; 2 the command line cannot be used; 3 the validation split cannot be read; 5 the run cannot be "
+    "used or its folder written; 130 interrupted."
+)
 
 
 def calibrate(

@@ -1,11 +1,16 @@
 """`vietmer errors`: the worst predictions of a run, as a page to look at and to listen to."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from vietmer_core.cli.options import RunPath
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 done; 2 the command line cannot be used; 3 the split cannot be read; 5 the run cannot be used or is "
+    "not evaluated, or the page cannot be written; 130 interrupted."
+)
 
 
 def errors(

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from vietmer_core.training.run_folder import RunFolder
 
 METRIC: Final = "macro_f1"
+EXIT_CODES: Final = (
+    "Exit codes: 0 done; 2 the command line cannot be used; 3 the split or a recording of noise cannot be read; 5 the "
+    "run cannot be used or its folder written; 130 interrupted: what had been measured is kept."
+)
 
 
 def reliance(
