@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
+from tests.end_to_end.calling import vietmer
 from tests.unit.reporting.conftest import MakeRun
 from tests.unit.reporting.test_report import HOSTILE, contents, scores_of
-from vietmer_core.cli.main import commands
 from vietmer_core.comparison.tables import TextTable
 from vietmer_core.error_browser.clips import Clip
 from vietmer_core.error_browser.entries import ErrorEntries, ErrorEntry
@@ -68,13 +67,6 @@ def test_tables_are_escaped_in_each_language() -> None:
 def test_paths_of_the_machine_do_not_leave_it() -> None:
     assert short_path("/home/someone/data/corpus/train.jsonl") == "…/corpus/train.jsonl"
     assert short_path("corpus/train.jsonl") == "corpus/train.jsonl"
-
-
-def vietmer(*arguments: object) -> Result:
-    result = CliRunner().invoke(commands, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.mark.usefixtures("undrawn")
