@@ -36,7 +36,8 @@ def list_runs(root: RunsRoot = DEFAULT_RUNS, as_json: AsJson = False) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    table = Table(Column("run", overflow="fold"), "outcome", "epochs", "best on validation", "size")
+    columns = [Column(name, no_wrap=True) for name in ("outcome", "epochs", "best, valid", "size")]
+    table = Table(Column("run", overflow="fold"), *columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for folder, status in found:
         epochs = f"{status.get('epoch', 0)}/{status.get('epochs', '?')}"
         size = f"{_size(folder.path) / 2**20:.1f} MiB"
