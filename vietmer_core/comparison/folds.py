@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-_FOLDS: Final = re.compile(r"(?:(\d+) folds|leave-one-.+?-out)(?:,|$)")
+_FOLDS: Final = re.compile(r"(?:leave-one-.+?-out|(?:leave-one-.+?-out in )?(\d+) folds)(?:,|$)")
 """How `vietmer data split` names a protocol of folds; each fold has the same name."""
 
 
@@ -15,7 +15,7 @@ class FoldProtocol:
 
     Attributes:
         name: As `split_protocol` says, equal in all folds.
-        count: Folds there are; None where the name does not say, as of `leave-one-speaker-out`.
+        count: Folds there are; None where the name does not say, as an earlier `leave-one-speaker-out`.
     """
 
     name: str

@@ -9,6 +9,7 @@ from vietmer_core.catalogue import Catalogue
 from vietmer_core.crosscorpus.cells import NOT_AUDITED, Cell, FailedCell, Place, read_cell
 from vietmer_core.crosscorpus.corpora import Corpus
 from vietmer_core.crosscorpus.specs import Recipe, address_of_test, address_of_training, labels_to_train, tested_on
+from vietmer_core.data.audio import Channel
 from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.data.manifest import ManifestSource
 from vietmer_core.errors import DataError, RunError, VietmerError
@@ -155,7 +156,7 @@ def _cell(model: _Model, corpus: Corpus, test: Corpus, *, place: Place) -> Cell:
     if matrix.audits:
         pair = (corpus.name, test.name)
         if pair not in model.verdicts:
-            model.verdicts[pair] = audit_of(corpus, test, label_field=spec.label_field)
+            model.verdicts[pair] = audit_of(corpus, test, label_field=spec.label_field, channel=spec.data.channel)
         cell = attrs.evolve(cell, audit=model.verdicts[pair])
     cell.write(matrix.folder)
     return cell
@@ -187,11 +188,12 @@ def _with_test(spec: ExperimentSpec, asked: ExperimentSpec) -> ExperimentSpec:
     return spec.model_copy(update={"data": spec.data.model_copy(update={"test": asked.data.test})})
 
 
-def audit_of(train: Corpus, test: Corpus, *, label_field: str) -> str:
+def audit_of(train: Corpus, test: Corpus, *, label_field: str, channel: Channel) -> str:
     """The verdict on leaks from the training and validation splits of one corpus to the test split of another.
 
     Both made the model: one its weights, the other the choice among them. A leak between these two alone does not
-    count. A verdict that cannot be had, as where no recording can be decoded, is `not audited`.
+    count. Recordings of several channels are heard as `channel` says. A verdict that cannot be had, as where no
+    recording can be decoded, is `not audited`.
     """
     from vietmer_core.audit import audit_splits
 
@@ -200,7 +202,7 @@ def audit_of(train: Corpus, test: Corpus, *, label_field: str) -> str:
         for name, corpus in (("train", train), ("valid", train), ("test", test))
     }
     try:
-        report = audit_splits(splits, label_field=label_field, probes=False)
+        report = audit_splits(splits, label_field=label_field, channel=channel, probes=False)
     except VietmerError:
         return NOT_AUDITED
     return "leak" if any("test" in leak.splits for leak in report.leaks) else "clean"

@@ -56,7 +56,7 @@ def plan_splits(manifest: Manifest, settings: SplitSettings) -> SplitPlan:
     return SplitPlan(
         manifest=manifest,
         settings=settings,
-        protocol=protocol_name(table, settings, label_field=manifest.label_field),
+        protocol=protocol_name(table, settings, label_field=manifest.label_field, num_folds=len(folds)),
         fingerprint=split_fingerprint(manifest, content=False),
         table=table,
         groups=groups,

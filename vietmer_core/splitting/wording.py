@@ -29,20 +29,20 @@ def one_speaker_a_row(table: RowTable) -> bool:
     return 1 < known == len(table.speakers.names)
 
 
-def protocol_name(table: RowTable, settings: SplitSettings, *, label_field: str) -> str:
+def protocol_name(table: RowTable, settings: SplitSettings, *, label_field: str, num_folds: int) -> str:
     """What is said of a split wherever a score of it is shown, and stands in every row as `split_protocol`."""
-    parts = [_folds(settings), _disjointness(table, settings), *_reservations(table, settings)]
+    parts = [_folds(settings, num_folds), _disjointness(table, settings), *_reservations(table, settings)]
     stratified = " and ".join([", ".join([label_field, *settings.balance[:-1]]), *settings.balance[-1:]])
     parts += [f"stratified by {stratified}", f"seed {settings.seed}"]
     return ", ".join(part for part in parts if part)
 
 
-def _folds(settings: SplitSettings) -> str:
+def _folds(settings: SplitSettings, num_folds: int) -> str:
     if settings.protocol == "holdout":
         return ""
     if settings.protocol == "kfold":
         return f"{settings.num_folds} folds"
-    return f"leave-one-{settings.held_out}-out"
+    return f"leave-one-{settings.held_out}-out in {num_folds} folds"
 
 
 def _disjointness(table: RowTable, settings: SplitSettings) -> str:

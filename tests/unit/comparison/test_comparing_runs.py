@@ -137,6 +137,7 @@ def test_one_fold_alone_has_no_test_over_folds(make_run: MakeRun, num_seeds: int
         (PROTOCOL, 2),
         ("leave-one-speaker-out, speaker- and recording-disjoint, seed 1", None),
         ("leave-one-corpus-out", None),
+        ("leave-one-speaker-out in 24 folds, speaker-disjoint, seed 1", 24),
     ],
 )
 def test_folds_are_known_by_their_protocol(protocol: str, count: int | None) -> None:

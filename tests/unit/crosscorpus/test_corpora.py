@@ -1,7 +1,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from vietmer_core.crosscorpus.corpora import read_corpora
 from vietmer_core.crosscorpus.running import audit_of
@@ -50,7 +52,22 @@ def test_what_made_a_model_is_audited_beside_what_it_is_tested_on(tmp_path: Path
         speaker = "thu" if split in ("test", shared) else "lan"  # what train and valid share does not count
         text = path.read_text(encoding="utf-8").replace("lan", speaker)
         path.write_text(text.replace("t\\u00f4i vui", f"nói {split}"), encoding="utf-8")
-    assert audit_of(*corpora, label_field="emotion") == verdict
+    assert audit_of(*corpora, label_field="emotion", channel="mono") == verdict
+
+
+def test_the_audit_hears_the_channel_of_the_spec(tmp_path: Path) -> None:
+    corpora = read_corpora([f"{name}={tmp_path}" for name in ("first", "second")], label_map=MAP)
+    for split in ("train", "valid", "test"):
+        write_split(tmp_path, split, ["mad", "down"] if split != "test" else ["anger", "fear"])
+        path = tmp_path / f"{split}.jsonl"
+        sound = np.random.default_rng(len(split)).uniform(-0.5, 0.5, (16_000, 2))
+        if split != "valid":
+            sound[:, 1] = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)  # what train and test share
+        soundfile.write(tmp_path / f"{split}.wav", sound, 16_000)
+        text = path.read_text(encoding="utf-8").replace("lan", split).replace("t\\u00f4i vui", f"nói {split}")
+        path.write_text(text.replace('"wav_path": null', f'"wav_path": "{split}.wav"'), encoding="utf-8")
+    verdicts = [audit_of(*corpora, label_field="emotion", channel=channel) for channel in (0, 1)]
+    assert verdicts == ["clean", "leak"]
 
 
 def test_the_labels_of_a_split_are_those_of_the_space_in_its_order(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_leave_one_speaker_out_tests_each_speaker_in_the_order_of_numbers(
     assert [fold.held_out for fold in plan.folds] == [(f"s{number}",) for number in range(11)]
     assert [names(plan, number)[2] for number in range(11)] == [f"s{number}" for number in range(11)]
     assert plan.folds[10].name == "fold_11"
-    assert plan.protocol == "leave-one-speaker-out, speaker-disjoint, stratified by emotion, seed 0"
+    assert plan.protocol == "leave-one-speaker-out in 11 folds, speaker-disjoint, stratified by emotion, seed 0"
     with pytest.raises(DataError, match=r"there would be 11 folds.*no more than 10 are allowed"):
         make_plan(rows, protocol="loso", max_folds=10)
 
@@ -130,7 +130,7 @@ def test_leave_one_corpus_out_and_leave_one_session_out(make_plan: MakePlan, mak
     plan = make_plan(rows, protocol="leave-one-out", by="session")
     assert [fold.held_out for fold in plan.folds] == [("0",), ("1",), ("2",), ("3",), ("4",)]
     assert names(plan, 1)[2] == "s2 s3"
-    assert plan.protocol.startswith("leave-one-session-out, speaker-disjoint")
+    assert plan.protocol.startswith("leave-one-session-out in 5 folds, speaker-disjoint")
     with pytest.raises(DataError, match=r"field `sesion`. Did you mean `session`\?"):
         make_plan(rows, protocol="leave-one-out", by="sesion")
 
