@@ -10,6 +10,7 @@ import soundfile
 import torch
 import yaml
 
+from tests.forked import Forked
 from vietmer_core.augment.pipeline import WaveformAugmentation
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.errors import AssemblyError, RunError, SpecError
@@ -88,8 +89,12 @@ def test_memory_changes_nothing_and_canonical_shapes_train(spec_path: Path, over
 @pytest.mark.slow
 def test_workers_change_nothing(spec_path: Path) -> None:
     alone = trained(spec_path, "alone")
-    overrides = ("loader.workers=2", "loader.start_method=spawn", "loader.cache_mib=16")
-    assert same(alone, trained(spec_path, "workers", *overrides))
+    overrides = ("loader.workers=2", "loader.start_method=fork", "loader.cache_mib=16")
+    settings = [word for override in overrides for word in ("--set", override)]
+    process = Forked("train", spec_path, "--runs", spec_path.parent / "workers", *settings, folder=spec_path.parent)
+    assert process.wait() == 0, process.err
+    (run,) = (spec_path.parent / "workers").iterdir()
+    assert same(alone, weights(RunFolder(run)))
 
 
 @pytest.mark.parametrize(

@@ -142,10 +142,8 @@ def test_an_utterance_is_heard_alike_in_every_batch_and_order(dataset_of: Make, 
 @pytest.mark.slow
 def test_workers_hear_the_same(dataset_of: Make) -> None:
     expected = loaded(dataset_of(augmentation()), epochs(STRAIGHT, STRAIGHT, size=1))
-    for cache_mib in (0, 1):
-        batches = epochs(STRAIGHT[::-1], STRAIGHT, size=2)
-        found = loaded(dataset_of(augmentation(), cache_mib=cache_mib), batches, workers=2, start_method="spawn")
-        assert found == expected
+    batches = epochs(STRAIGHT[::-1], STRAIGHT, size=2)
+    assert loaded(dataset_of(augmentation(), cache_mib=1), batches, workers=2, start_method="spawn") == expected
 
 
 @final
