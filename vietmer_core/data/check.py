@@ -116,8 +116,8 @@ def _check_segments(
             fault = Fault(code=error.code, field=error.field, message=str(error))
             log.add(int(segments.source[row]), int(segments.line[row]), fault)
             continue
-        if fault := _silence_fault(first, stop, found.silences):
-            log.add(int(segments.source[row]), int(segments.line[row]), fault)
+        if silence := _silence_fault(first, stop, found.silences):
+            log.add(int(segments.source[row]), int(segments.line[row]), silence)
 
 
 def _silence_fault(first: int, stop: int, silences: Sequence[EqualSpan]) -> Fault | None:
