@@ -107,19 +107,23 @@ def _system_key(result: Result, run: TestedRun) -> tuple[object, ...]:
     return (digest(run.settings), run.labels, *(one if folds is None else (folds.name,)))
 
 
-def _of_one_corpus(members: Sequence[Result]) -> Iterator[list[Result]]:
+def _of_one_corpus(members: Sequence[Result]) -> list[list[Result]]:
     """Folds of one protocol, those of each corpus by themselves: several corpora may have been split alike.
 
-    More folds than the protocol has are of several; where it does not say how many, the folders tell, too.
+    Two results are of one corpus where their folds lie beside one another, or where both are of the same data.
     """
-    folds = folds_of(members[0].protocol)
-    if folds is None or len({result.data for result in members}) <= (folds.count or 1):
-        yield list(members)
-        return
-    by_source: dict[str, list[Result]] = {}
+    if folds_of(members[0].protocol) is None:
+        return [list(members)]
+    corpora: list[list[Result]] = []
     for result in members:
-        by_source.setdefault(result.source, []).append(result)
-    yield from by_source.values()
+        own, others = [result], []
+        for corpus in corpora:
+            if any(result.source == other.source or result.data == other.data for other in corpus):
+                own = [*corpus, *own]
+            else:
+                others.append(corpus)
+        corpora = [*others, own]
+    return corpora
 
 
 def _waves(members: Sequence[Result], faults: list[str]) -> Iterator[list[Result]]:

@@ -193,6 +193,30 @@ def test_folds_of_two_corpora_that_were_split_alike_are_two_entries(
     assert {board.num_utterances for board in found.boards} == {60}
 
 
+def test_folds_of_two_corpora_are_not_joined_where_each_lacks_some(write_run: WriteRun, tmp_path: Path) -> None:
+    protocol = "5 folds, speaker-disjoint, seed 0"
+    for corpus, first, count in (("one", 0, 3), ("two", 60, 2)):
+        for fold in range(count):
+            part = range(first + fold, first + 60, 5)
+            write_run(f"{corpus}{fold}", data=f"{corpus}{fold}", protocol=protocol, utterances=part, corpus=corpus)
+    found = build_leaderboard(tmp_path / "results")
+    assert not found.boards
+    assert sorted(number for number in (2, 3, 5) for fault in found.faults if f"runs of {number} folds" in fault) == [
+        2,
+        3,
+    ]
+
+
+def test_seeds_of_a_corpus_that_was_copied_are_one_entry(write_run: WriteRun, tmp_path: Path) -> None:
+    protocol = "leave-one-speaker-out, seed 0"
+    for seed, corpus in enumerate(("here", "there")):
+        for fold in range(3):
+            own = {"corpus": corpus, "seed": seed, "utterances": range(fold, 60, 3)}
+            write_run(f"{corpus}{fold}", data=str(fold) * 64, protocol=protocol, **own)
+    (board,) = build_leaderboard(tmp_path / "results").boards
+    assert [len(line.entry.runs) for line in board.lines] == [6]
+
+
 def test_few_speakers_tell_nothing_and_a_note_says_so(write_run: WriteRun, tmp_path: Path) -> None:
     write_run("one", gain=4.0, name="one", num_speakers=4)
     write_run("two", seed=1, gain=0.0, name="two", pooler="max", num_speakers=4)
