@@ -125,7 +125,15 @@ def versions(session: nox.Session, pins: str) -> None:
         session.run(sys.executable, "scripts/lowest_versions.py", str(constraints), external=True)
     distributions = [argument for plugin in PLUGINS for argument in ("-e", str(plugin))]
     session.install(
-        "-c", str(constraints), "-e", ".[testing]", *distributions, "pytest-xdist", "hatchling", "editables"
+        "-c",
+        str(constraints),
+        "-e",
+        ".[testing]",
+        *distributions,
+        "pytest-xdist",
+        "scikit-learn",
+        "hatchling",
+        "editables",
     )
     # Old libraries warn about their own, newer, dependencies: with the lowest versions a warning is not an error.
     options = ["-n", "auto", *(["-W", "default"] if pins == "lowest" else []), *session.posargs]

@@ -43,6 +43,14 @@ def _run(program: Sequence[str], folder: str, environment: Mapping[str, str], *,
     app()
 
 
+def _end(process: multiprocessing.process.BaseProcess, said: str) -> None:
+    """Nothing is left of a process that a test has given up."""
+    if process.is_alive():
+        process.kill()
+        process.join()
+    shutil.rmtree(said, ignore_errors=True)
+
+
 @final
 class Forked:
     """A process of `vietmer`, used as one of `subprocess.Popen`.
@@ -64,7 +72,6 @@ class Forked:
         script: Path | None = None,
     ) -> None:
         self._said = tempfile.mkdtemp()
-        weakref.finalize(self, shutil.rmtree, self._said)
         program = ["vietmer" if script is None else str(script), *map(str, arguments)]
         given = dict(os.environ if environment is None else environment)
         where = str(Path.cwd() if folder is None else folder)
@@ -72,6 +79,7 @@ class Forked:
             target=_run, args=(program, where, given), kwargs={"said": self._said, "leads": leads}
         )
         self._process.start()
+        weakref.finalize(self, _end, self._process, self._said)
         assert self._process.pid is not None
         self.pid: Final = self._process.pid
 
@@ -79,7 +87,10 @@ class Forked:
         """Its exit code; that of a process killed by a signal is negative."""
         self._process.join(timeout)
         code = self._process.exitcode
-        assert code is not None, f"the process did not end within {timeout} s"
+        if code is None:
+            self._process.kill()
+            self._process.join()
+        assert code is not None, f"the process did not end within {timeout} s:\n{self.err}"
         return code
 
     def poll(self) -> int | None:

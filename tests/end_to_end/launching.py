@@ -64,7 +64,12 @@ def launch(*arguments: str | Path, processes: int = 1, script: Path | None = Non
     together = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "localhost", "MASTER_PORT": str(_free_port())}
     given = [environment(**rank, **together) for rank in ranks] if processes > 1 else [environment()]
     started = [Forked(*arguments, environment=each, script=script) for each in given]
-    codes = [process.wait() for process in started]
+    while all(process.poll() is None for process in started):
+        time.sleep(0.01)
+    if any(process.poll() for process in started):  # one has failed: the others have a while to end, too
+        codes = [process.wait(60) for process in started]
+    else:
+        codes = [process.wait() for process in started]
     said = ["".join(getattr(process, stream) for process in started) for stream in ("out", "err")]
     return Launched(code=max(codes, key=abs), out=said[0], err=said[1])
 

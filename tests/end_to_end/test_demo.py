@@ -11,10 +11,10 @@ import pytest
 import soundfile
 from typer.testing import CliRunner, Result
 
+from tests.scores import macro_f1
 from vietmer_core.cli.main import commands
 from vietmer_core.demo import running
 from vietmer_core.errors import RunError
-from vietmer_core.evaluation.metrics import macro_f1
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,9 @@ import torch
 import yaml
 
 from tests.end_to_end.calling import vietmer
+from tests.scores import macro_f1
 from vietmer_core.errors import EXIT_FOUND, DataError, DataProblemsError, RunError
-from vietmer_core.evaluation.metrics import macro_f1, score
+from vietmer_core.evaluation.metrics import score
 from vietmer_core.training.run_folder import RunFolder
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from vietmer_core.freed_memory import MIB, MMAP_THRESHOLD, freed_memory_kept
+from vietmer_core.freed_memory import LARGEST_KEPT_BLOCK, MIB, MMAP_THRESHOLD, freed_memory_kept
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="glibc alone is set"
@@ -34,7 +34,10 @@ def test_freed_memory_comes_without_page_faults() -> None:
     with freed_memory_kept():
         assert faultless_step() is not None  # after some in which the heap grows
     ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, MIB)  # the counter-example: every block is the system's own
-    assert faultless_step() is None
+    try:
+        assert faultless_step() is None
+    finally:
+        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGEST_KEPT_BLOCK)
 
 
 def test_what_is_free_is_given_back_afterwards() -> None:

@@ -57,7 +57,8 @@ def compare(
     if len(runs) < 2:
         raise typer.BadParameter("give at least two runs to compare.")
     if uncalibrated and not evaluate:
-        raise typer.BadParameter("belongs to `--evaluate`; give both or neither.", param_hint="--uncalibrated")
+        said = "needs `--evaluate`: scores that are there are not computed anew."
+        raise typer.BadParameter(said, param_hint="--uncalibrated")
     require_distinct(runs)
     if evaluate:
         _evaluate_missing(runs, split=split, device=device, uncalibrated=uncalibrated)

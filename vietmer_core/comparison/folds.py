@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-_FOLDS: Final = re.compile(r"(?:leave-one-.+?-out|(?:leave-one-.+?-out in )?(\d+) folds)(?:,|$)")
+_FOLDS: Final = re.compile(r"(?:(?:leave-one-.+?-out in )?(\d+) folds|leave-one-.+?-out)(?:,|$)")
 """How `vietmer data split` names a protocol of folds; each fold has the same name."""
 
 

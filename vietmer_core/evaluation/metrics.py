@@ -55,16 +55,6 @@ class Scores:
         }
 
 
-def macro_f1(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    """The mean F1 over the classes that occur in the truth or the predictions."""
-    return float(scores_of_counts(_counts(truth, predicted))["macro_f1"])
-
-
-def balanced_accuracy(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    """The mean recall over the classes of the truth, as `balanced_accuracy_score`, without its warnings."""
-    return float(scores_of_counts(_counts(truth, predicted))["balanced_accuracy"])
-
-
 def score(probabilities: NDArray[np.float64], truth: NDArray[np.int64], labels: Sequence[str]) -> Scores:
     """Score `probabilities (utterances, classes)` against `truth (utterances,)`.
 
@@ -73,7 +63,9 @@ def score(probabilities: NDArray[np.float64], truth: NDArray[np.int64], labels: 
     """
     if not len(truth):
         raise ValueError("`truth` must hold at least one utterance, but holds none instead.")
-    confusion = _counts(truth, probabilities.argmax(axis=1), num_classes=len(labels))
+    cells = truth * len(labels) + probabilities.argmax(axis=1)
+    counts = np.bincount(cells, minlength=len(labels) ** 2).astype(np.int64)
+    confusion = counts.reshape(len(labels), len(labels))
     hits, actual, guessed = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     likelihood = np.clip(probabilities[np.arange(len(truth)), truth], np.finfo(np.float64).tiny, 1.0)
     summary = {name: float(value) for name, value in scores_of_counts(confusion).items()}
@@ -87,12 +79,3 @@ def score(probabilities: NDArray[np.float64], truth: NDArray[np.int64], labels: 
         support=actual,
         confusion=confusion,
     )
-
-
-def _counts(
-    truth: NDArray[np.int64], predicted: NDArray[np.int64], *, num_classes: int | None = None
-) -> NDArray[np.int64]:
-    """`(classes, classes)` utterances, true class in rows; as many classes as occur unless their number is given."""
-    classes = 1 + int(max(truth.max(), predicted.max())) if num_classes is None else num_classes
-    counts = np.bincount(truth * classes + predicted, minlength=classes**2)
-    return counts.reshape(classes, classes).astype(np.int64)

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
+from tests.scores import balanced_accuracy
 from vietmer_core.comparison.comparing import compare_systems
 from vietmer_core.comparison.pairs import Pair, compare_pair, seed_pairs
 from vietmer_core.comparison.permutation import MOST_ENUMERATED, permutation_test
 from vietmer_core.comparison.systems import System, speaker_sums
 from vietmer_core.evaluation.cluster_sums import METRICS
 from vietmer_core.evaluation.intervals import difference_interval
-from vietmer_core.evaluation.metrics import balanced_accuracy
 from vietmer_core.evaluation.outcomes import Outcomes
 
 MakeSystem = Callable[..., System]

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.scores import macro_f1
 from vietmer_core.comparison.tables import as_csv, as_latex, as_markdown
 from vietmer_core.crosscorpus.cells import Cell, FailedCell, Place, cell_path, read_cell
 from vietmer_core.crosscorpus.entries import entries_of, notes_of
 from vietmer_core.crosscorpus.picture import matrix_figure
 from vietmer_core.crosscorpus.showing import csv_rows, entries_table, matrix_table
 from vietmer_core.errors import DataError, DataProblemsError, Problem, RunError
-from vietmer_core.evaluation.metrics import macro_f1
 
 SPACE = ("angry", "fear", "neutral", "sad")
 

@@ -40,8 +40,8 @@ def test_scores_equal_the_plain_formulas(found: Outcomes) -> None:
 
 @given(outcomes())
 def test_scores_equal_those_of_scikit_learn(found: Outcomes) -> None:
-    summary = score(found.probabilities, found.truth, found.labels).summary
-    truth, predicted = found.truth, found.predicted
+    scores = score(found.probabilities, found.truth, found.labels)
+    summary, truth, predicted = scores.summary, found.truth, found.predicted
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes that are predicted but never true
         balanced = sklearn_metrics.balanced_accuracy_score(truth, predicted)
@@ -50,6 +50,10 @@ def test_scores_equal_those_of_scikit_learn(found: Outcomes) -> None:
     for name in ("macro", "weighted"):
         f1 = sklearn_metrics.f1_score(truth, predicted, average=name, zero_division=0)
         assert summary[f"{name}_f1"] == pytest.approx(f1)
+    classes = range(len(found.labels))
+    each = sklearn_metrics.precision_recall_fscore_support(truth, predicted, labels=classes, zero_division=0)
+    for own, theirs in zip((scores.precision, scores.recall, scores.f1, scores.support), each, strict=True):
+        np.testing.assert_allclose(own, theirs)
 
 
 @given(outcomes())

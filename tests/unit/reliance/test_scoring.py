@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vietmer_core.evaluation.metrics import macro_f1
+from tests.scores import macro_f1
 from vietmer_core.evaluation.outcomes import Outcomes
 from vietmer_core.reliance.scoring import compare, mean_interval
 
