@@ -1,5 +1,6 @@
 """A file that is no matrix and no search, told as such before its fields are: an experiment spec is usual."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -7,6 +8,37 @@ from vietmer_core.errors import Problem, SpecError
 
 _SPEC_FIELDS: Final = ("labels", "data", "fusion", "sampler")
 """Fields that every experiment spec has, at the top of it."""
+_OF_OTHER_FILES: Final = {
+    "trials": ("search", "search"),
+    "search": ("search", "search"),
+    "axes": ("matrix", "ablate"),
+}
+"""Fields that no experiment spec has, what has them, and the command for it; a search has `axes`, too."""
+
+
+def check_no_matrix(paths: Sequence[Path]) -> None:
+    """Refuse a matrix or a search where an experiment spec is wanted; a file that cannot be read is told elsewhere.
+
+    Raises:
+        SpecError: if one is.
+    """
+    from vietmer_core.spec_files import read_plain
+
+    for path in paths:
+        try:
+            fields = read_plain(path).values
+        except SpecError:
+            continue
+        found = next((given for given in _OF_OTHER_FILES if given in fields), None)
+        if found is None or any(field in fields for field in _SPEC_FIELDS):
+            continue
+        what, command = _OF_OTHER_FILES[found]
+        problem = Problem(
+            where=str(path),
+            message=f"looks like a {what}, since it has the field `{found}`.",
+            remedy=f"Run it with `vietmer {command} {path}`.",
+        )
+        raise SpecError("the spec cannot be used:", [problem])
 
 
 def check_file_of(what: Literal["matrix", "search"], path: Path) -> None:

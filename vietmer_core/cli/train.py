@@ -45,8 +45,10 @@ def train(
         raise typer.BadParameter(
             "`--cache` and `--accept-versions` belong to a run that continues; a new one takes `--set cache=FOLDER`."
         )
+    from vietmer_core.cli.matrix_file import check_no_matrix
     from vietmer_core.spec_loading import load_spec
 
+    check_no_matrix(specs or [])
     spec = alike(lambda: load_spec(specs or [], overrides))
     if check:
         import yaml

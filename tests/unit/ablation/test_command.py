@@ -189,3 +189,13 @@ def test_a_file_of_another_kind(command: str, file: str, message: str) -> None:
     assert isinstance(result.exception, SpecError)
     what = {"ablate": "matrix", "search": "search"}[command]
     assert str(result.exception) == f"the {what} {message.replace('WHAT', what)}"
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_matrix_is_no_spec(write_matrix: Call) -> None:
+    write_matrix()
+    result = CliRunner().invoke(commands, ["train", "matrix.yaml"])
+    assert str(result.exception) == (
+        "the spec cannot be used:\n  matrix.yaml: looks like a matrix, since it has the field `axes`. Run it with "
+        "`vietmer ablate matrix.yaml`."
+    )
