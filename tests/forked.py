@@ -1,8 +1,9 @@
 """Real processes that begin where the imports end: copies of a server that has imported what `vietmer` needs.
 
 A process of `vietmer` imports its libraries for seconds and trains the tiny model of a test for a tenth of one. A test
-that needs a process of its own, to kill it or to let several train together, forks it here instead. From its start on
-it does what the command does; how a shell or torchrun starts it is tested where that matters.
+that needs a process of its own, to kill it or to let several train together, forks it here instead. It does what the
+command does, but for what libraries read of the environment while they are imported: that is as it was when the first
+process was forked. How a shell or torchrun starts it is tested where that matters.
 """
 
 import multiprocessing

@@ -31,6 +31,9 @@ def freed_memory_kept() -> Iterator[None]:
 
     A step of training frees all that it computed. By its defaults glibc then hands the end of its heap to the system,
     and the next step gets it page by page, each a fault, and filled with zeros. Without glibc, nothing changes.
+
+    From then on blocks of up to 32 MiB come from the heap, as glibc itself decides once a process has freed one of that
+    size; `MALLOC_MMAP_THRESHOLD_` and `MALLOC_TRIM_THRESHOLD_` no longer count.
     """
     library = _glibc()
     if library is None:
