@@ -77,6 +77,10 @@ class DataError(VietmerError):
     exit_code = EXIT_DATA
 
 
+class ChangedFileError(DataError):
+    """A file of data that has changed since it was opened."""
+
+
 class DataProblemsError(ProblemsError):
     """A manifest with several faults, all reported at once."""
 
@@ -121,6 +125,10 @@ class RunError(VietmerError):
     """A run that failed or a run folder that cannot be used."""
 
     exit_code = EXIT_RUN
+
+
+class OutdatedError(RunError):
+    """The data or the code is not that which a run or a job was made for."""
 
 
 class ElsewhereError(VietmerError):

@@ -21,7 +21,7 @@ from typing import Any, Final
 import attrs
 
 from vietmer_core.cache.locks import HeldLock, read_holder, try_lock
-from vietmer_core.errors import CacheError, RunError
+from vietmer_core.errors import CacheError, ChangedFileError, OutdatedError, RunError
 from vietmer_core.files import write_atomically
 
 CELL_FILE: Final = "cell.json"
@@ -33,10 +33,8 @@ CLAIM_FILE: Final = "claim"
 RUN: Final = "run"
 LOST: Final = "lost"
 """The `error` of a job whose worker died under it."""
-
-
-class OutdatedError(RunError):
-    """The data or the code of a job is not that which its id is made of."""
+OUTDATED: Final = (OutdatedError.__name__, ChangedFileError.__name__)
+"""The `error` of a job whose data or code is not that which its id is made of."""
 
 
 def now() -> str:
@@ -162,7 +160,7 @@ class JobFolder:
         try:
             if self.outcome() != seen:
                 return False
-            if seen.get("error") not in (LOST, OutdatedError.__name__):
+            if seen.get("error") not in (LOST, *OUTDATED):
                 shutil.rmtree(self.run_path, ignore_errors=True)
             number = len(list(self.path.glob("outcome-*.json"))) + 1
             (self.path / OUTCOME_FILE).rename(self.path / f"outcome-{number}.json")

@@ -13,6 +13,12 @@ READING: Final = ("labels", "label_field", "soft_label_field", "data")
 """Fields that decide how the splits are read."""
 
 
+def reading_of(spec: ExperimentSpec, catalogue: Catalogue) -> str:
+    """All that decides how the splits of a spec are read, to tell whether two specs read the same."""
+    modalities = sorted(reads(spec, catalogue))
+    return json.dumps([spec.model_dump(mode="json", include=set(READING)), modalities], sort_keys=True)
+
+
 class OpenedData:
     """Fingerprints of splits, by what decides them.
 
@@ -26,8 +32,7 @@ class OpenedData:
 
     def fingerprints(self, spec: ExperimentSpec) -> tuple[dict[str, str], list[Problem]]:
         """The fingerprint of every split of a spec, and what is wrong with its data."""
-        modalities = sorted(reads(spec, self._catalogue))
-        key = json.dumps([spec.model_dump(mode="json", include=set(READING)), modalities], sort_keys=True)
+        key = reading_of(spec, self._catalogue)
         if key not in self._known:
             self._known[key] = self._open(spec)
         return self._known[key]

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from vietmer_core.ablation.code_version import code_version
 from vietmer_core.ablation.identity import with_places
-from vietmer_core.ablation.job_folder import JobFolder, OutdatedError
+from vietmer_core.ablation.job_folder import JobFolder
 from vietmer_core.assembly import build_frontends, build_model
 from vietmer_core.catalogue import Catalogue, installed_catalogue
 from vietmer_core.data.fingerprint import split_fingerprint
 from vietmer_core.data.splits import open_split
+from vietmer_core.errors import OutdatedError
 from vietmer_core.features.filling import open_feature_cache
 from vietmer_core.inference.evaluating import evaluate_run
 from vietmer_core.inference.trained_run import TrainedRun
@@ -39,7 +40,7 @@ def run_cell(job: JobFolder, document: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         KeyboardInterrupt: if it was told to stop; its run is saved.
-        OutdatedError: if its code or the data that it is scored on are not those of its id.
+        OutdatedError: if its code or its data are not those of its id.
         VietmerError: if it cannot be trained or scored.
     """
     catalogue = installed_catalogue()
@@ -84,7 +85,8 @@ def _require_same_code(spec: ExperimentSpec, document: Mapping[str, Any], catalo
     if changed:
         raise OutdatedError(
             f"the version or the sources of {', '.join(changed)} are others here than where the command was started, "
-            "so that this would be another cell. Install the same everywhere, or start the command again."
+            "so that this would be another cell. Install the same everywhere and give `--retry`, or start the command "
+            "again with what is here now."
         )
 
 
@@ -98,7 +100,7 @@ def _require_same_data(spec: ExperimentSpec, split: str, data: Mapping[str, str]
     if found != data[split]:
         raise OutdatedError(
             f"the data of {split} has changed since the command was started ({data[split][:12]}… → {found[:12]}…), so "
-            "that this would be another cell. Restore the data, or start the command again."
+            "that this would be another cell. Restore the data and give `--retry`, or start the command again."
         )
 
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER: Final = Path("searches")
 EXIT_CODES: Final = (
-    "Leaves with 0 where every trial has ended and one has finished, with 5 where none has, with 2 or 3 where the "
-    "search or its data cannot be used, with 130 where it was stopped."
+    "Leaves with 0 where every trial has ended and one has finished, with 5 where none has, where the folder holds "
+    "another search, and where code or data changed meanwhile, with 2 or 3 where it or its data cannot be used, "
+    "with 130 where it was stopped."
 )
 
 

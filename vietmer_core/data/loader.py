@@ -15,7 +15,7 @@ from vietmer_core.batch import Batch
 from vietmer_core.data.dataset import Sample, UtteranceDataset, collate
 from vietmer_core.data.draw import Draw
 from vietmer_core.data.sizes import UtteranceSizes
-from vietmer_core.errors import AssemblyError, CacheError, DataError, RunError, VietmerError
+from vietmer_core.errors import AssemblyError, CacheError, ChangedFileError, DataError, RunError, VietmerError
 from vietmer_core.spec import LoaderSpec
 
 
@@ -48,6 +48,8 @@ class GuardedDataset(Dataset[Sample | Fault]):
         index = drawn.index if isinstance(drawn, Draw) else drawn
         try:
             return self._dataset[drawn]
+        except ChangedFileError as error:  # not of the utterance
+            return Fault(index=index, sentence=str(error), error=ChangedFileError)
         except DataError as error:
             return Fault(index=index, sentence=str(error))
         except CacheError as error:

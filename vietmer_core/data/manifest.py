@@ -20,7 +20,7 @@ from vietmer_core.data.lines import RowFaultError
 from vietmer_core.data.rows import make_utterance, resolve_path
 from vietmer_core.data.sizes import Speakers, UtteranceSizes
 from vietmer_core.data.utterance import REQUIRED_FIELDS, Utterance
-from vietmer_core.errors import DataError
+from vietmer_core.errors import ChangedFileError, DataError
 from vietmer_core.label_maps.named import NamedLabelMap
 
 
@@ -180,7 +180,7 @@ class Manifest:
 
         Raises:
             IndexError: where there is no such position.
-            DataError: where the file has changed since it was opened.
+            ChangedFileError: where the file has changed since it was opened.
         """
         if not 0 <= position < len(self):
             raise IndexError(f"`position` must lie between 0 and {len(self) - 1}, but is {position} instead.")
@@ -192,7 +192,7 @@ class Manifest:
         """Each recording of each source once, as it first appears: source number, `wav_path` as written, full path.
 
         Raises:
-            DataError: where a file has changed since it was opened.
+            ChangedFileError: where a file has changed since it was opened.
         """
         for number in range(len(self._files)):
             source = self._unchanged(number)
@@ -208,7 +208,7 @@ class Manifest:
         """The utterances in the order of the split; each file is opened once.
 
         Raises:
-            DataError: where a file has changed since it was opened.
+            ChangedFileError: where a file has changed since it was opened.
         """
         for number in range(len(self._files)):
             source = self._unchanged(number)
@@ -220,7 +220,7 @@ class Manifest:
         """The rows at these positions as they are written, each with the folder that its `wav_path` starts from.
 
         Raises:
-            DataError: where a file has changed since it was opened.
+            ChangedFileError: where a file has changed since it was opened.
         """
         with ExitStack() as stack:
             streams: dict[int, BinaryIO] = {}
@@ -233,14 +233,14 @@ class Manifest:
     def _unchanged(self, number: int) -> SourceFile:
         source = self._files[number]
         if _stamp(source) != self._stamps[number]:
-            raise DataError(_changed(source))
+            raise ChangedFileError(_changed(source))
         return source
 
     def _row(self, stream: BinaryIO, source: SourceFile, position: int) -> dict[str, Any]:
         try:
             return read_row_from(stream, int(self._index.offset[position]), int(self._index.num_bytes[position]))
         except RowFaultError:
-            raise DataError(_changed(source)) from None
+            raise ChangedFileError(_changed(source)) from None
 
     def _read(self, stream: BinaryIO, source: SourceFile, position: int) -> Utterance:
         row = self._row(stream, source, position)

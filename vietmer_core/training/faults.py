@@ -5,7 +5,7 @@ from typing import final
 
 from vietmer_core.batch import Batch
 from vietmer_core.data.loader import Fault, Loaded
-from vietmer_core.errors import DataError
+from vietmer_core.errors import ChangedFileError, DataError
 from vietmer_core.training.experiment import Experiment
 from vietmer_core.training.processes import Processes
 from vietmer_core.training.state import TrainingState
@@ -34,7 +34,7 @@ class Faults:
             noted.cut.update(draw.tokens_cut)
             noted.padded.update(draw.samples_added)
             for fault in draw.faults:
-                if self._skips and issubclass(fault.error, DataError):
+                if self._skips and issubclass(fault.error, DataError) and fault.error is not ChangedFileError:
                     noted.skipped[fault.index] = fault.sentence
                 elif self._fatal is None:
                     self._fatal = fault

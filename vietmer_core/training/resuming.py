@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from vietmer_core.components import Role
-from vietmer_core.errors import RunError
+from vietmer_core.errors import OutdatedError, RunError
 from vietmer_core.training.run_folder import RunFolder
 
 PROVENANCE_FILE: Final = "provenance.json"
@@ -125,12 +125,12 @@ def check_data(recorded: Mapping[str, str], found: Mapping[str, str], *, folder:
     """Refuse data that is not that of the run.
 
     Raises:
-        RunError: naming the splits.
+        OutdatedError: naming the splits.
     """
     changed = [name for name, print_ in found.items() if recorded.get(name) not in (None, print_)]
     if changed:
         prints = "; ".join(f"`{name}` {recorded[name][:12]}… → {found[name][:12]}…" for name in changed)
-        raise RunError(
+        raise OutdatedError(
             f"{folder.path}: the data of {' and '.join(changed)} has changed since the run began ({prints}), so it "
             "cannot be continued. Restore the data, or train anew."
         )

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.unit.ablation.searches import HereExecutor
 from vietmer_core.ablation.cell import Cell
 from vietmer_core.ablation.expansion import expand
 from vietmer_core.ablation.matrix import Matrix, load_matrix
+from vietmer_core.ablation.search import running
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.errors import ProblemsError
 
@@ -114,3 +116,9 @@ def problems_of(workplace: Path, write_matrix: WriteMatrix, cells_of: Cells) -> 
         return [str(problem) for problem in caught.value.problems]
 
     return read
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials of a search run in this process."""
+    monkeypatch.setattr(running, "build_executor", lambda _params, _catalogue: HereExecutor())

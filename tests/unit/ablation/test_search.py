@@ -7,65 +7,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, final
+from typing import Any
 
 import pytest
-import yaml
 from typer.testing import CliRunner, Result
 
-from vietmer_core.ablation.executor import Job, JobEnd, Resources
-from vietmer_core.ablation.job import do_job
-from vietmer_core.ablation.job_folder import JobFolder
-from vietmer_core.ablation.search import running
-from vietmer_core.ablation.search.folder import SearchFolder
-from vietmer_core.ablation.search.loading import Search, load_search
-from vietmer_core.ablation.search.searcher import Epochs, Space, Study, TrialRecord, TrialState, Value
-from vietmer_core.cache.locks import HeldLock
+from tests.unit.ablation.searches import SEARCH, VALUES, loaded, write_search
+from vietmer_core.ablation.executor import Resources
 from vietmer_core.catalogue import installed_catalogue
 from vietmer_core.cli.main import commands
 from vietmer_core.components import Role
-from vietmer_core.errors import DataProblemsError, RunError, SpecError
+from vietmer_core.errors import SpecError
 from vietmer_core.spec_files import read_documents
 from vietmer_core.spec_loading import validate_document
 
 pytestmark = pytest.mark.skipif(
     "optuna" not in installed_catalogue().kinds(Role.SEARCH), reason="vietmer-search-optuna is not installed"
 )
-
-SEARCH: dict[str, Any] = {
-    "name": "tiny",
-    "base": "base.yaml",
-    "trials": 5,
-    "axes": {
-        "rate": {"field": "training.learning_rate", "low": 1.0e-6, "high": 0.1, "log": True},
-        "dim": {"field": "fusion.dim", "low": 4, "high": 16, "step": 4},
-        "pooler": {"field": "pooler", "values": ["mean", {"kind": "attn", "num_heads": 2}]},
-        "loss": {"levels": {"plain": {}, "focal": {"loss": {"kind": "focal", "gamma": 2.0}}}},
-    },
-    "search": {"kind": "optuna", "startup_trials": 2, "pruner_startup_trials": 2, "pruner_warmup_epochs": 0},
-}
-
-
-class HereExecutor:
-    """Does jobs in this process, which has imported torch."""
-
-    def run(self, jobs: Sequence[Job], /, *, stops: Callable[[], bool]) -> Iterator[JobEnd]:
-        for job in jobs:
-            if not stops():
-                do_job(job.folder)
-                yield JobEnd(name=job.name)
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "build_executor", lambda _params, _catalogue: HereExecutor())
-
-
-def write_search(folder: Path, **changes: Any) -> None:
-    document = {**SEARCH, **changes}
-    (folder / "search.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
 def search(*arguments: str) -> Result:
@@ -149,6 +108,10 @@ def test_values_that_do_not_go_together_fail_their_trial_alone(workplace: Path) 
             {"axes": {"rate": {"field": "training.learning_rate", "low": "a", "high": True}}},
             'axes.rate.low: must be a number, but is "a" instead.',
         ),
+        (
+            {"axes": {"rate": {"field": "training.learning_rate", "low": 0.1, "high": 10**400}}},
+            "axes.rate.high: must be a finite number, of at most 1.8e308.",
+        ),
         ({"axes": {"rate": {"field": ".", "low": 0.1, "high": 1.0}}}, "axes.rate.field: must name a field, such as"),
         ({"search": {"kind": "optuno"}}, "Did you mean `optuna`?"),
         ({"search": {"kind": "optuna", "sead": 1}}, "search.sead: there is no such field; did you mean `seed`?"),
@@ -188,14 +151,6 @@ def test_an_executor_that_cannot_be_read_is_a_sentence(workplace: Path) -> None:
     assert "--executor {kind: is not YAML" in str(refused.exception)
 
 
-def loaded(folder: Path, **changes: Any) -> Search:
-    write_search(folder, **changes)
-    return load_search(folder / "search.yaml", catalogue=installed_catalogue())
-
-
-VALUES: dict[str, Value] = {"rate": 0.01, "dim": 8, "pooler": "mean", "loss": "plain"}
-
-
 def test_resources_of_a_trial_are_those_of_its_levels(workplace: Path) -> None:
     entries = [{"memory": "2GiB"}, {"only": {"pooler": ["attn"]}, "cpus": 2}]
     found = loaded(workplace, resources=entries)
@@ -212,99 +167,6 @@ def test_what_all_trials_have_in_common_is_told_from_another_base_wherever_it_li
     with (workplace / "train.jsonl").open("a", encoding="utf-8") as file:
         file.write((workplace / "valid.jsonl").read_text(encoding="utf-8").splitlines()[0] + "\n")
     assert loaded(workplace).base_digest() != plain
-
-
-@final
-class Notes:
-    """A searcher and its study in memory, which proposes `VALUES`."""
-
-    def __init__(self) -> None:
-        self.states: list[TrialState] = []
-
-    def open(self, file: Path, /, *, name: str, space: Space, maximises: bool) -> Study:
-        del file, name, space, maximises
-        return self
-
-    def is_hopeless(self, epochs: Epochs, /, *, finished: Sequence[Epochs], maximises: bool) -> bool:
-        del epochs, finished, maximises
-        return False
-
-    def trials(self) -> Sequence[TrialRecord]:
-        return [TrialRecord(number=number, values=VALUES, state=state) for number, state in enumerate(self.states)]
-
-    def ask(self) -> TrialRecord:
-        self.states.append("running")
-        return self.trials()[-1]
-
-    def tell(self, number: int, /, *, state: TrialState, score: float | None, epochs: Epochs) -> None:
-        del score, epochs
-        self.states[number] = state
-
-
-def run_search(search: Search, notes: Notes) -> None:
-    folder = SearchFolder(search.path.parent / "searches" / "tiny")
-    running.SearchRunner(search, folder, searcher=notes, stops=lambda: False, say=lambda _: None).run()
-
-
-@pytest.mark.usefixtures("here")
-def test_data_that_cannot_be_read_spends_no_trial(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found, notes = loaded(workplace), Notes()
-
-    def gone(*_: object) -> NoReturn:
-        raise DataProblemsError("the data cannot be used:", [])
-
-    monkeypatch.setattr(Search, "cell", gone)
-    with pytest.raises(DataProblemsError):
-        run_search(found, notes)
-    assert notes.states == ["running"]  # the same command takes it up
-
-
-def test_code_that_changes_meanwhile_spends_no_trial(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Outdated:
-        def run(self, jobs: Sequence[Job], /, *, stops: Callable[[], bool]) -> Iterator[JobEnd]:
-            del stops
-            for job in jobs:
-                JobFolder(job.folder).write_outcome(
-                    {"status": "failed", "reason": "the sources are others.", "error": "OutdatedError"}
-                )
-                yield JobEnd(name=job.name)
-
-    monkeypatch.setattr(running, "build_executor", lambda _params, _catalogue: Outdated())
-    found, notes = loaded(workplace), Notes()
-    with pytest.raises(RunError, match="the sources are others"):
-        run_search(found, notes)
-    assert notes.states == ["running"]
-    assert not list(workplace.glob("searches/tiny/cells/*/outcome.json"))  # it is not taken for an end again
-
-
-def test_a_trial_that_another_process_still_runs_is_waited_for(
-    workplace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As where the command alone was killed: its worker ends the trial."""
-    held: list[HeldLock | None] = []
-    begun: list[JobFolder] = []
-
-    class Busy:
-        def run(self, jobs: Sequence[Job], /, *, stops: Callable[[], bool]) -> Iterator[JobEnd]:
-            del stops
-            for job in jobs:
-                begun.append(JobFolder(job.folder))
-                held.extend([] if held else [begun[-1].claim()])
-                yield JobEnd(name=job.name)
-
-    def the_other_ends(seconds: float) -> None:
-        del seconds
-        begun[0].write_outcome({"status": "finished", "valid": {"macro_f1": 0.5}})
-        lock = held[0]
-        assert lock is not None
-        lock.release()
-
-    monkeypatch.setattr(running, "build_executor", lambda _params, _catalogue: Busy())
-    monkeypatch.setattr("vietmer_core.ablation.search.running.time.sleep", the_other_ends)
-    found, notes = loaded(workplace, trials=1), Notes()
-    run_search(found, notes)
-    assert notes.states == ["finished"]
-    assert len(begun) == 1
 
 
 @pytest.mark.slow

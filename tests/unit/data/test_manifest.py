@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vietmer_core.data.manifest import Manifest, ManifestSource
-from vietmer_core.errors import DataError, DataProblemsError
+from vietmer_core.errors import ChangedFileError, DataProblemsError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -136,12 +136,12 @@ def test_a_manifest_that_changes_under_the_index_is_refused(
     manifest = open_manifest(path)
     assert manifest[1].utterance_id == "u2"
     path.write_bytes(path.read_bytes()[5:])
-    with pytest.raises(DataError, match="has changed since it was opened"):
+    with pytest.raises(ChangedFileError, match="has changed since it was opened"):
         manifest[1]
-    with pytest.raises(DataError, match="has changed since it was opened"):
+    with pytest.raises(ChangedFileError, match="has changed since it was opened"):
         list(manifest)
     path.unlink()
-    with pytest.raises(DataError, match="has changed since it was opened"):
+    with pytest.raises(ChangedFileError, match="has changed since it was opened"):
         manifest[0]
 
 

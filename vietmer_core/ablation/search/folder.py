@@ -65,10 +65,13 @@ class SearchFolder:
         if found is None:
             write_json(self.path / SEARCH_FILE, {"version": 1, **wanted})
             return
-        changed = [name for name, value in wanted.items() if found.get(name) != value]
+        shown = {name: f"`{name}`" for name in wanted} | {
+            "base": "`base`, `set` or `--set` (or other data)"
+        }
+        changed = [shown[name] for name, value in wanted.items() if found.get(name) != value]
         if changed:
             raise RunError(
-                f"{self.path}: holds a search with another {' and '.join(f'`{name}`' for name in changed)}. Give this "
+                f"{self.path}: holds a search with another {' and '.join(changed)}. Give this "
                 "one another `name`, or remove the folder."
             )
 

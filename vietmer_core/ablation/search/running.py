@@ -6,8 +6,9 @@ however late one looks, and epochs beyond it do not count.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Final, Literal, final
 
@@ -17,12 +18,16 @@ from vietmer_core.ablation.building import build_executor
 from vietmer_core.ablation.caches import shared_caches
 from vietmer_core.ablation.cell import Cell, title_of
 from vietmer_core.ablation.executor import Executor, Job, JobEnd
-from vietmer_core.ablation.job_folder import JobFolder, OutdatedError
+from vietmer_core.ablation.job_folder import CELL_FILE, OUTDATED, JobFolder, read_json
+from vietmer_core.ablation.matrix_folder import CELLS
+from vietmer_core.ablation.opened_data import reading_of
 from vietmer_core.ablation.running import WAIT_SECONDS, Board, MatrixRunner
 from vietmer_core.ablation.search.folder import STUDY_FILE, SearchFolder, last_counted
 from vietmer_core.ablation.search.loading import Search, as_yaml, described
 from vietmer_core.ablation.search.searcher import Epochs, Searcher, Study, TrialRecord
-from vietmer_core.errors import RunError, SpecError
+from vietmer_core.errors import OutdatedError, SpecError
+from vietmer_core.spec_document import SpecDocument
+from vietmer_core.spec_loading import validate_document
 
 LOOK_SECONDS: Final = 0.3
 NOT_AUDITED: Final = {"verdict": "not audited", "leaks": [], "cues": []}
@@ -71,6 +76,7 @@ class SearchRunner:
         self._monitor = search.whole_spec({}).training.monitor
         self._maximises = self._monitor not in LESS_IS_BETTER
         self._cells = folder.cells_of_trials()
+        self._data = self._data_of_trials()
         self._idle: list[Executor] = []
         self._study = self._open()
 
@@ -141,12 +147,40 @@ class SearchRunner:
             except SpecError as error:
                 self._tell(trial, state="failed", said=" ".join(str(error).split()))
                 continue
+            self._require_same_data(cell)
             self._cells[trial.number] = cell.name
             self._folder.matrix.write_cell(cell, audit=NOT_AUDITED)
             executor = self._executor()
             self._prepare(cell, executor)
             finished = [other.epochs for other in trials if other.state == "finished"]
             return _Begun(trial=trial, cell=cell, executor=executor, finished=finished)
+
+    def _data_of_trials(self) -> dict[str, Mapping[str, str]]:
+        """The fingerprints of the data of the trials so far, by how it is read."""
+        catalogue, found = self._search.catalogue, dict[str, Mapping[str, str]]()
+        for name in self._cells.values():
+            document = read_json(self._folder.path / CELLS / name / CELL_FILE)
+            if document is not None:
+                read = SpecDocument(values=document["spec"], places={}, files=(name,))
+                with suppress(SpecError):  # of another version of a plugin
+                    spec = validate_document(read, catalogue=catalogue)
+                    found.setdefault(reading_of(spec, catalogue), document["data"])
+        return found
+
+    def _require_same_data(self, cell: Cell) -> None:
+        """Refuse to score a trial on other data than those before it, which it would be compared with.
+
+        Raises:
+            OutdatedError: if a split that is read in the same way has changed.
+        """
+        known = self._data.setdefault(reading_of(cell.spec, self._search.catalogue), cell.data)
+        changed = [name for name, found in cell.data.items() if known.get(name) != found]
+        if changed:
+            raise OutdatedError(
+                f"{self._folder.path}: the data of {' and '.join(changed)} has changed since the search was begun, so "
+                "that another trial could not be compared with those before it. Restore the data and give the same "
+                "command, or search anew under another `name`."
+            )
 
     def _executor(self) -> Executor:
         """One for each trial that runs at a time, so that each can be stopped alone."""
@@ -193,14 +227,14 @@ class SearchRunner:
         """Keep how a trial has ended; one that was cut off stays as it is, to be taken up again.
 
         Raises:
-            RunError: if its data or its code is not that which it was proposed for.
+            OutdatedError: if its data or its code is not that which it was proposed for.
         """
         self._idle.append(begun.executor)
         folder = self._folder.matrix.cell(begun.cell)
         outcome = folder.outcome()
-        if outcome is not None and outcome.get("error") == OutdatedError.__name__:
+        if outcome is not None and outcome.get("error") in OUTDATED:
             folder.retire(outcome)  # no trial is spent on it
-            raise RunError(str(outcome["reason"]))
+            raise OutdatedError(str(outcome["reason"]))
         epochs = self._folder.epochs(begun.cell.name, monitor=self._monitor)
         pruned_at = self._pruned_at(begun, epochs)
         if pruned_at is not None:

@@ -1,7 +1,7 @@
 """`SearchSpec`: a base experiment, the fields to search over, and how many trials. Torch-free."""
 
-import math
-from typing import Annotated, Any
+import sys
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
@@ -21,10 +21,15 @@ from vietmer_core.spec_fields import (
 )
 from vietmer_core.spec_training import Strict
 
+MOST: Final = sys.float_info.max
+"""Beyond it nothing can be drawn: not finite, or a whole number that no float is near."""
+
 
 def _number(value: object) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise PydanticCustomError("component", "a number")
+    if not -MOST <= value <= MOST:
+        raise stated("must be a finite number, of at most 1.8e308.")
     return value
 
 
