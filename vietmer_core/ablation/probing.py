@@ -77,6 +77,7 @@ def time_steps(job: JobFolder, document: Mapping[str, Any]) -> dict[str, Any]:
     """Take a few steps of a cell, without its trackers; its run is not kept.
 
     Raises:
+        KeyboardInterrupt: if it was told to stop: too few steps tell nothing.
         VietmerError: if it cannot be trained.
     """
     catalogue, timer = installed_catalogue(), StepTimer()
@@ -86,6 +87,7 @@ def time_steps(job: JobFolder, document: Mapping[str, Any]) -> dict[str, Any]:
     try:
         with suppress(_EnoughError):
             start_run(spec, root=job.path, at=job.run_path, observers=[timer], catalogue=catalogue)
+            raise KeyboardInterrupt  # it was told to stop before the last step that is timed
     finally:
         shutil.rmtree(job.run_path, ignore_errors=True)
     setup = time.perf_counter() - began - timer.seconds
