@@ -136,7 +136,7 @@ class OptunaStudy:
 
     def _unusable(self, error: Exception) -> RunError:
         cause = error.__cause__ or error  # Optuna's own error says less than that of the database
-        reason = str(getattr(cause, "orig", cause)).splitlines()[0].rstrip(".")
+        reason = (str(getattr(cause, "orig", cause)).strip() or type(cause).__name__).splitlines()[0].rstrip(".")
         return RunError(f"{self._file}: Optuna's storage cannot be used: {reason}. Restore the file or remove it.")
 
 
