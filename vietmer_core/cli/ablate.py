@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from vietmer_core.cli.choices import folder_only
 from vietmer_core.cli.options import Overrides
 from vietmer_core.errors import EXIT_INTERRUPTED, EXIT_RUN
 
@@ -42,7 +43,9 @@ def ablate(
     retry: Annotated[bool, typer.Option("--retry", help="Run cells again that failed.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print what would be run, and run nothing.")] = False,
     probe: Annotated[bool, typer.Option("--probe", help="Time a few steps of each kind of cell for the plan.")] = False,
-    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where matrices are kept.")] = DEFAULT_FOLDER,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FOLDER", help="Where matrices are kept.", callback=folder_only)
+    ] = DEFAULT_FOLDER,
     overrides: Overrides = [],  # noqa: B006  # as above
     no_audit: Annotated[
         bool, typer.Option("--no-audit", help="Leave out the search for leaks between splits.")

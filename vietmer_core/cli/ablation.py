@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from vietmer_core.cli.choices import check_name
+from vietmer_core.cli.choices import check_name, folder_only
 from vietmer_core.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def table(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a matrix, as `ablate` printed it.")],
     metric: Annotated[str, typer.Option(help="The metric that is tested.")] = "macro_f1",
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="OUT", help="Where the files go; `FOLDER/tables` by default.")
+        Path | None,
+        typer.Option(
+            "--to", metavar="OUT", help="Where the files go; `FOLDER/tables` by default.", callback=folder_only
+        ),
     ] = None,
     no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Draw nothing.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of draws and swaps.")] = 0,

@@ -1,7 +1,12 @@
-"""Options that take one name, or several, out of few: a name that is none is refused with the one it resembles."""
+"""Options that take one name, or several, out of few, and those that take a folder: what is none is refused at once.
 
+A name that is none is told with the one it resembles.
+"""
+
+import os
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -38,3 +43,15 @@ def unknown_name(name: str, names: Sequence[str]) -> str:
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     meant = f" Did you mean `{near[0]}`?" if near else ""
     return f"must be of {', '.join(names)}, but is `{name}`.{meant}"
+
+
+def folder_only(path: Path | None) -> Path | None:
+    """The callback of an option or argument that takes a folder, there or not: a file in its way is refused.
+
+    Raises:
+        typer.BadParameter: if it, or what it would lie in, is no folder.
+    """
+    for place in () if path is None else (path, *path.parents):
+        if os.path.exists(place) and not os.path.isdir(place):  # noqa: PTH110, PTH112  # False where one may not look
+            raise typer.BadParameter(f"`{place}` is a file, not a folder. Name a folder.")
+    return path

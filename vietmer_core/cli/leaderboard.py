@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from vietmer_core.cli.choices import folder_only
 from vietmer_core.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -27,9 +28,15 @@ def _group() -> None:
 
 @commands.command("build", epilog=EXIT_CODES)
 def build(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds run folders and matrices, at any depth.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="Holds run folders and matrices, at any depth.", callback=folder_only),
+    ],
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="OUT", help="Where the files go; `FOLDER/leaderboard` by default.")
+        Path | None,
+        typer.Option(
+            "--to", metavar="OUT", help="Where the files go; `FOLDER/leaderboard` by default.", callback=folder_only
+        ),
     ] = None,
     title: Annotated[str, typer.Option(help="Of the page.")] = "Leaderboard",
     seed: Annotated[int, typer.Option(min=0, help="Seed of swaps.")] = 0,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from vietmer_core.cli.choices import check_name
+from vietmer_core.cli.choices import check_name, folder_only
 from vietmer_core.cli.options import Device
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def report(
             "--to",
             metavar="FOLDER",
             help="Where it is written; `report` beside the scores of one run, `report` here of several.",
+            callback=folder_only,
         ),
     ] = None,
     split: Annotated[

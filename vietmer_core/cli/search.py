@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from vietmer_core.cli.choices import folder_only
 from vietmer_core.cli.options import Overrides
 from vietmer_core.errors import EXIT_INTERRUPTED, EXIT_RUN
 
@@ -25,7 +26,9 @@ def search(
     executor: Annotated[
         str | None, typer.Option(metavar="KIND", help="What runs the trials: a kind, or `{kind: …, FIELD: VALUE}`.")
     ] = None,
-    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where searches are kept.")] = DEFAULT_FOLDER,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FOLDER", help="Where searches are kept.", callback=folder_only)
+    ] = DEFAULT_FOLDER,
     overrides: Overrides = [],  # noqa: B006  # typer reads it and never changes it
 ) -> None:
     """Run the trials of a search that are missing; the same command goes on after Ctrl-C or a kill."""
