@@ -62,7 +62,7 @@ def groups_figure(results: "Results") -> Figure:
         axes.axvline(reference.scores.scores[results.metric].mean, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
     axes.set_yticks(range(len(rows)), [f"{row.short}{' (reference)' if row.is_reference else ''}" for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
-        label.set_fontweight("bold" if row.standing == "highest" else "normal")
+        label.set_fontweight("bold" if row.is_reference else "normal")  # as in the table
     axes.tick_params(axis="y", labelsize=8, length=0)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(f"{results.metric}; filled: highest or possibly the best; small: single runs")

@@ -76,7 +76,8 @@ class AblationView:
         ]
         if scored:
             value, name = max(scored)
-            yield f"  best {METRIC} so far {value:.3f}: {self._board.cells[name].title}"
+            cell = self._board.cells[name]
+            yield f"  best {cell.split} {METRIC} so far {value:.3f}: {cell.title}"
 
 
 def _has_begun(board: "Board", cell: "Cell") -> bool:

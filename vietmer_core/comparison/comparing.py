@@ -94,7 +94,10 @@ def compare_systems(
     """
     names = [system.name for system in systems]
     if len(systems) < 2:
-        raise RunError(f"there must be at least two systems to compare, but there is {len(systems)}: {names}.")
+        raise RunError(
+            f"there must be at least two systems to compare, but there is {len(systems)}: {', '.join(names)}. Runs "
+            "that differ in their seed or fold alone are one system; `--each` compares them singly."
+        )
     if repeated := {name for name in names if names.count(name) > 1}:
         raise RunError(f"systems must have names of their own, but several are named `{min(repeated)}`.")
     if base is not None and base not in names:
