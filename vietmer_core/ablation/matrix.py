@@ -99,7 +99,7 @@ def load_matrix(
         problems = problems_of_matrix(error, document, catalogue)
         raise SpecError(f"the matrix has {_errors(len(problems))}:", problems) from None
     folder = path.absolute().parent
-    base, changes = _read(spec, folder, overrides)
+    base, changes = _read(spec, document, folder=folder, overrides=overrides)
     fixed = part_of(document, ("set",), spec.set, folder=folder)
     axes = tuple(
         Axis(
@@ -141,12 +141,14 @@ def _errors(number: int) -> str:
     return "1 error" if number == 1 else f"{number} errors"
 
 
-def _read(spec: MatrixSpec, folder: Path, overrides: Sequence[str]) -> tuple[list[SpecDocument], list[Override]]:
-    problems: list[Problem] = []
+def _read(
+    spec: MatrixSpec, document: SpecDocument, *, folder: Path, overrides: Sequence[str]
+) -> tuple[list[SpecDocument], list[Override]]:
+    problems = lacking_of_base(document, spec.base, folder=folder)
     documents, changes = [], []
-    for name in spec.base:
+    for path in (folder / name.expanduser() for name in spec.base):
         try:
-            documents.append(read_document(_relative(folder / name.expanduser())))
+            documents += [read_document(_relative(path))] if path.exists() else []
         except SpecError as error:
             problems += error.problems
     for text in overrides:
@@ -157,6 +159,19 @@ def _read(spec: MatrixSpec, folder: Path, overrides: Sequence[str]) -> tuple[lis
     if problems:
         raise SpecError(UNREADABLE, problems)
     return documents, changes
+
+
+def lacking_of_base(document: SpecDocument, names: Sequence[Path], *, folder: Path) -> list[Problem]:
+    """A problem for each file that `base` names and that is not there, at its line of the matrix or search file."""
+    paths = [folder / name.expanduser() for name in names]
+    return [
+        Problem(
+            where=f"{document.place(('base', number))}: base",
+            message=f"there is no file `{_relative(path)}`.",
+        )
+        for number, path in enumerate(paths)
+        if not path.exists()
+    ]
 
 
 def _relative(path: Path) -> Path:

@@ -201,7 +201,8 @@ def test_errors_of_the_base_stand_at_its_own_line(workplace: Path, problems_of: 
 
 
 def test_a_base_that_is_not_there_is_a_sentence(problems_of: Call) -> None:
-    assert problems_of(base=["base.yaml", "more.yaml"]) == ["more.yaml: there is no such file."]
+    assert problems_of(base="more.yaml") == ["matrix.yaml:2: base: there is no file `more.yaml`."]
+    assert problems_of(base=["base.yaml", "more.yaml"]) == ["matrix.yaml:4: base: there is no file `more.yaml`."]
 
 
 def test_cells_that_are_the_same_experiment_are_named(problems_of: Call) -> None:

@@ -113,6 +113,7 @@ def test_values_that_do_not_go_together_fail_their_trial_alone(workplace: Path) 
             "axes.rate.high: must be a finite number, of at most 1.8e308.",
         ),
         ({"axes": {"rate": {"field": ".", "low": 0.1, "high": 1.0}}}, "axes.rate.field: must name a field, such as"),
+        ({"base": "more.yaml"}, "search.yaml:2: base: there is no file `more.yaml`."),
         ({"search": {"kind": "optuno"}}, "Did you mean `optuna`?"),
         ({"search": {"kind": "optuna", "sead": 1}}, "search.sead: there is no such field; did you mean `seed`?"),
         ({"trails": 3}, "search.yaml:33: trails: there is no such field; did you mean `trials`?"),

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from vietmer_core.ablation.cell import Cell
 from vietmer_core.ablation.expansion import expand
 from vietmer_core.ablation.identity import cell_identity, digest_of
-from vietmer_core.ablation.matrix import Axis, Level, Matrix, part_of, with_executor
+from vietmer_core.ablation.matrix import Axis, Level, Matrix, lacking_of_base, part_of, with_executor
 from vietmer_core.ablation.matrix_errors import problems_of_matrix
 from vietmer_core.ablation.matrix_spec import MatrixSpec, ResourcesSpec
 from vietmer_core.ablation.opened_data import OpenedData
@@ -22,7 +22,7 @@ from vietmer_core.catalogue import Catalogue
 from vietmer_core.errors import DataProblemsError, Problem, SpecError
 from vietmer_core.spec import ExperimentSpec
 from vietmer_core.spec_composition import Override, compose, override
-from vietmer_core.spec_document import SpecDocument
+from vietmer_core.spec_document import UNREADABLE, SpecDocument
 from vietmer_core.spec_fields import CATALOGUE_KEY
 from vietmer_core.spec_files import anchored, read_documents, read_override, read_plain, read_steps
 from vietmer_core.spec_loading import validate_document
@@ -168,6 +168,9 @@ def load_search(
         problems = problems_of_matrix(error, document, catalogue, model=SearchSpec, axis=SearchedSpec)
         raise SpecError("the search cannot be used:", problems) from None
     folder = path.absolute().parent
+    lacking = lacking_of_base(document, spec.base, folder=folder)
+    if lacking:
+        raise SpecError(UNREADABLE, lacking)
     base = read_documents([folder / name.expanduser() for name in spec.base])
     fixed = part_of(document, ("set",), spec.set, folder=folder)
     return Search(
