@@ -13,9 +13,17 @@ from typer.testing import CliRunner
 from tests.end_to_end.launching import Launched, launch
 from vietmer_core.batch import Batch
 from vietmer_core.cli.main import commands
-from vietmer_core.errors import EXIT_FOUND, EXIT_RUN, AssemblyError, DataError, NonFiniteError, RunError
+from vietmer_core.errors import (
+    EXIT_FOUND,
+    EXIT_RUN,
+    AssemblyError,
+    ChangedFileError,
+    DataError,
+    NonFiniteError,
+    RunError,
+)
 from vietmer_core.hooks import hookimpl
-from vietmer_core.records import EpochRecord
+from vietmer_core.records import EpochRecord, StepRecord
 from vietmer_core.spec_loading import load_spec
 from vietmer_core.training.forward import ForwardPass
 from vietmer_core.training.replay import replay
@@ -99,6 +107,22 @@ def test_a_step_of_which_nothing_is_left_changes_nothing_and_resumes(workplace: 
     assert (finish.outcome, finish.utterances_skipped) == ("finished", 12)
     weights = torch.load(folder.last_checkpoint, weights_only=True)
     assert weights["optimiser"]["state"] == {}
+
+
+class ChangesTheManifest:
+    """An observer that adds to the training manifest after the first step."""
+
+    @hookimpl
+    def end_step(self, step: StepRecord) -> None:
+        if step.step == 1:
+            with Path("corpus/train.jsonl").open("a", encoding="utf-8") as file:
+                file.write("\n")
+
+
+def test_a_manifest_that_changes_is_no_fault_of_its_utterances(workplace: Path) -> None:
+    spec = load_spec([workplace / "spec.yaml"], ["data.faults=skip", "loader.workers=0", "training.epochs=2"])
+    with pytest.raises(ChangedFileError, match="has changed since it was opened"):
+        start_run(spec, root=workplace / "runs", observers=[ChangesTheManifest()])
 
 
 def test_the_validation_split_is_never_left_incomplete(workplace: Path) -> None:
