@@ -65,9 +65,7 @@ class SearchFolder:
         if found is None:
             write_json(self.path / SEARCH_FILE, {"version": 1, **wanted})
             return
-        shown = {name: f"`{name}`" for name in wanted} | {
-            "base": "`base`, `set` or `--set` (or other data)"
-        }
+        shown = {name: f"`{name}`" for name in wanted} | {"base": "`base`, `set` or `--set` (or other data)"}
         changed = [shown[name] for name, value in wanted.items() if found.get(name) != value]
         if changed:
             raise RunError(
