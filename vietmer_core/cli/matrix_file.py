@@ -1,4 +1,4 @@
-"""A file that is no matrix and no search, told as such before its fields are: an experiment spec is usual."""
+"""A file of another kind than a command takes, told as such instead of field by field: specs, matrices, searches."""
 
 from collections.abc import Sequence
 from pathlib import Path

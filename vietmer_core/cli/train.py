@@ -1,15 +1,18 @@
 """`vietmer train`: from a spec to a run folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vietmer_core.cli.options import DEFAULT_RUNS, CacheOption, Overrides, RunsRoot
-from vietmer_core.errors import EXIT_INTERRUPTED
+from vietmer_core.errors import EXIT_INTERRUPTED, SpecError
 from vietmer_core.ranks import alike, is_main_process
+
+if TYPE_CHECKING:
+    from vietmer_core.spec import ExperimentSpec
 
 
 def train(
@@ -45,11 +48,7 @@ def train(
         raise typer.BadParameter(
             "`--cache` and `--accept-versions` belong to a run that continues; a new one takes `--set cache=FOLDER`."
         )
-    from vietmer_core.cli.matrix_file import check_no_matrix
-    from vietmer_core.spec_loading import load_spec
-
-    check_no_matrix(specs or [])
-    spec = alike(lambda: load_spec(specs or [], overrides))
+    spec = alike(lambda: _spec_of(specs or [], overrides))
     if check:
         import yaml
 
@@ -67,6 +66,19 @@ def train(
         _report(folder.path, finish.outcome)
     elif finish.outcome == "interrupted":
         raise typer.Exit(EXIT_INTERRUPTED)
+
+
+def _spec_of(paths: Sequence[Path], overrides: Sequence[str]) -> "ExperimentSpec":
+    """Load a spec; where it has errors, a matrix or a search is told as one."""
+    from vietmer_core.spec_loading import load_spec
+
+    try:
+        return load_spec(paths, overrides)
+    except SpecError:
+        from vietmer_core.cli.matrix_file import check_no_matrix
+
+        check_no_matrix(paths)
+        raise
 
 
 def _say(line: str) -> None:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from vietmer_core.ablation.results import StoredMatrix, read_matrix
 from vietmer_core.cli.main import commands
-from vietmer_core.errors import SpecError
+from vietmer_core.errors import ElsewhereError, SpecError
 
 Call = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "vietmer_core", "ablate", "matrix.yaml", "--no-audit", "--no-table"]
@@ -191,10 +191,15 @@ def test_a_file_of_another_kind(command: str, file: str, message: str) -> None:
     assert str(result.exception) == f"the {what} {message.replace('WHAT', what)}"
 
 
+@pytest.mark.parametrize(("rank", "kind"), [("0", SpecError), ("1", ElsewhereError)])
 @pytest.mark.usefixtures("workplace")
-def test_a_matrix_is_no_spec(write_matrix: Call) -> None:
+def test_a_matrix_is_no_spec_which_the_main_process_alone_tells(
+    write_matrix: Call, monkeypatch: pytest.MonkeyPatch, rank: str, kind: type[Exception]
+) -> None:
     write_matrix()
+    monkeypatch.setenv("RANK", rank)
     result = CliRunner().invoke(commands, ["train", "matrix.yaml"])
+    assert type(result.exception) is kind
     assert str(result.exception) == (
         "the spec cannot be used:\n  matrix.yaml: looks like a matrix, since it has the field `axes`. Run it with "
         "`vietmer ablate matrix.yaml`."
