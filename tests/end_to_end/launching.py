@@ -19,6 +19,9 @@ LAUNCHER = re.compile(
     r"|^Traceback|^=+$|^-+$|FAILED|Failures|Root Cause|^\[\d\]"
 )
 """What torchrun writes of its own when a process of it fails."""
+MOST_SECONDS = 300.0
+SECONDS_AFTER_A_FAILURE = 60.0
+"""For the other processes of a run of which one has failed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,7 +55,7 @@ def torchrun(*arguments: str | Path, processes: int) -> Launched:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=MOST_SECONDS,
     )
     err = "\n".join(line for line in done.stderr.splitlines() if not LAUNCHER.search(line))
     return Launched(code=done.returncode, out=done.stdout, err=err)
@@ -64,12 +67,12 @@ def launch(*arguments: str | Path, processes: int = 1, script: Path | None = Non
     together = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "localhost", "MASTER_PORT": str(_free_port())}
     given = [environment(**rank, **together) for rank in ranks] if processes > 1 else [environment()]
     started = [Forked(*arguments, environment=each, script=script) for each in given]
-    while all(process.poll() is None for process in started):
+    deadline = time.monotonic() + MOST_SECONDS
+    while all(process.poll() is None for process in started) and time.monotonic() < deadline:
         time.sleep(0.01)
-    if any(process.poll() for process in started):  # one has failed: the others have a while to end, too
-        codes = [process.wait(60) for process in started]
-    else:
-        codes = [process.wait() for process in started]
+    has_failed = any(process.poll() for process in started)
+    rest = SECONDS_AFTER_A_FAILURE if has_failed else max(0.0, deadline - time.monotonic())
+    codes = [process.wait(rest) for process in started]
     said = ["".join(getattr(process, stream) for process in started) for stream in ("out", "err")]
     return Launched(code=max(codes, key=abs), out=said[0], err=said[1])
 
