@@ -3,7 +3,7 @@
 `accuracy` is weighted accuracy (WA), `balanced_accuracy` the unweighted average recall (UA, UAR) over the classes that
 occur in the truth, `macro_f1` the mean F1 over the classes that occur in the truth or the predictions (scikit-learn's
 default), `loss` the mean negative log-likelihood of the true class, in nats. They are computed here from the counts of
-(true, predicted) and tested against scikit-learn, whose import takes longer than the training of a small model.
+(true, predicted), and tests hold them to scikit-learn, which a process that trains therefore need not import.
 """
 
 from collections.abc import Sequence

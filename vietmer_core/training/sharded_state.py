@@ -14,7 +14,7 @@ def optimiser_state(forward: nn.Module, optimiser: Any, *, sharded: bool) -> dic
     """The state of an optimiser; where it is in pieces, every process must ask together."""
     if not sharded:
         return cast("dict[str, Any]", optimiser.state_dict())
-    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict  # takes a second
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict  # slow to import
 
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     return cast("dict[str, Any]", get_optimizer_state_dict(forward, _inner(optimiser), options=options))
@@ -29,7 +29,7 @@ def load_optimiser_state(forward: nn.Module, optimiser: Any, state: dict[str, An
     if not sharded:
         optimiser.load_state_dict(state)
         return
-    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict  # takes a second
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict  # slow to import
 
     options = StateDictOptions(full_state_dict=True)
     set_optimizer_state_dict(forward, _inner(optimiser), state, options=options)

@@ -166,10 +166,16 @@ def test_a_defect_is_the_reason_with_a_traceback_in_the_log(
     assert "Traceback" in log
 
 
+def change(manifest: Path) -> str:
+    """Put another word into a manifest; what it held before."""
+    rows = manifest.read_text(encoding="utf-8")
+    manifest.write_text(rows.replace("bực", "vui", 1), encoding="utf-8")
+    return rows
+
+
 def test_data_that_changed_since_the_plan_is_the_reason(workplace: Path, write_cells: Call) -> None:
     first, *_ = write_cells(workplace / "one")
-    rows = (workplace / "train.jsonl").read_text(encoding="utf-8")
-    (workplace / "train.jsonl").write_text(rows.replace("bực", "vui", 1), encoding="utf-8")
+    change(workplace / "train.jsonl")
     assert do_job(first.path) == "failed"
     outcome = first.outcome() or {}
     assert "the data of train has changed" in outcome["reason"]
@@ -178,8 +184,7 @@ def test_data_that_changed_since_the_plan_is_the_reason(workplace: Path, write_c
 
 def test_data_that_changed_before_it_is_scored_is_the_reason(workplace: Path, write_cells: Call) -> None:
     first, *_ = write_cells(workplace / "one")
-    rows = (workplace / "test.jsonl").read_text(encoding="utf-8")
-    (workplace / "test.jsonl").write_text(rows.replace("bực", "vui", 1), encoding="utf-8")
+    rows = change(workplace / "test.jsonl")
     assert do_job(first.path) == "failed"
     outcome = first.outcome() or {}
     assert "the data of test has changed since the command was started" in outcome["reason"]
