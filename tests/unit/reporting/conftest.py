@@ -89,6 +89,35 @@ def reliance_document(labels: Sequence[str], **changes: Any) -> dict[str, Any]:
     }
 
 
+DATA = {"fingerprint": "content", **{part: f"{part}.jsonl" for part in ("train", "valid", "test")}}
+
+
+def _documents(evaluation: dict[str, Any], *, seed: int, epochs: int, split: str) -> dict[str, Any]:
+    """The JSON files of a run, by name."""
+    audit = {"verdict": "leak", "leaks": ["1 speaker is in train and test."], "cues": ["loudness tells."]}
+    packages, data = {"torch": "2.9.0"}, {"train": "a" * 64, "valid": "b" * 64}
+    scores = {"split": split, "data": "fingerprint", "epoch": 2, "num_unknown_speakers": 0}
+    return {
+        "provenance.json": {"seed": seed, "threads": 1, "packages": packages, "data": data, "components": []},
+        "status.json": {"best_epoch": 2, "epoch": epochs, "epochs": epochs, "monitor": "macro_f1"},
+        f"evaluation/{split}/scores.json": {**scores, "protocol": PROTOCOL, "audit": audit, **evaluation},
+    }
+
+
+def _predictions(found: Outcomes, *, labels: Sequence[str], speakers: int) -> list[dict[str, Any]]:
+    """A row an utterance."""
+    return [
+        {
+            "utterance_id": f"u{row:03d}",
+            "speaker_id": f"s{row % speakers}",
+            "label": labels[found.truth[row]],
+            "predicted": labels[found.predicted[row]],
+            "probabilities": dict(zip(labels, found.probabilities[row].tolist(), strict=True)),
+        }
+        for row in range(len(found))
+    ]
+
+
 def write_run(
     root: Path,
     folder: str,
@@ -119,46 +148,16 @@ def write_run(
         temperature=temperature,
         rule=None if temperature is None else rule,
     )
-    audit = {"verdict": "leak", "leaks": ["1 speaker is in train and test."], "cues": ["loudness tells."]}
-    data = {"fingerprint": "content", **{part: f"{part}.jsonl" for part in ("train", "valid", "test")}}
-    files: dict[str, Any] = {
-        "provenance.json": {
-            "seed": seed,
-            "threads": 1,
-            "packages": {"torch": "2.9.0"},
-            "data": {"train": "a" * 64, "valid": "b" * 64},
-            "components": [],
-        },
-        "status.json": {"best_epoch": 2, "epoch": epochs, "epochs": epochs, "monitor": "macro_f1"},
-        f"evaluation/{split}/scores.json": {
-            "split": split,
-            "data": "fingerprint",
-            "epoch": 2,
-            "num_unknown_speakers": 0,
-            **scored.as_json(),
-            "protocol": PROTOCOL,
-            "audit": audit,
-            **(scores or {}),
-        },
-    }
+    evaluation = {**scored.as_json(), **(scores or {})}
+    files = _documents(evaluation, seed=seed, epochs=epochs, split=split)
     if reliance is not None:
         files[f"evaluation/{split}/reliance.json"] = reliance
     path = root / folder
-    rows = [
-        {
-            "utterance_id": f"u{row:03d}",
-            "speaker_id": f"s{row % speakers}",
-            "label": labels[reported.truth[row]],
-            "predicted": labels[reported.predicted[row]],
-            "probabilities": dict(zip(labels, reported.probabilities[row].tolist(), strict=True)),
-        }
-        for row in range(len(own))
-    ]
+    rows = _predictions(reported, labels=labels, speakers=speakers)
     texts = {file: json.dumps(value, ensure_ascii=False) for file, value in files.items()}
+    spec = {"name": name, "seed": seed, "labels": list(labels), "data": DATA, "head": {"hidden_dim": sharpness}}
     texts |= {
-        "spec.yaml": yaml.safe_dump(
-            {"name": name, "seed": seed, "labels": list(labels), "data": data, "head": {"hidden_dim": sharpness}}
-        ),
+        "spec.yaml": yaml.safe_dump(spec),
         "metrics.jsonl": "".join(json.dumps(epoch_record(epoch)) + "\n" for epoch in range(epochs)),
         f"predictions/{split}.jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows),
     }

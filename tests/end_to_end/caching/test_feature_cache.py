@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,90 +9,18 @@ from typing import Any
 import pytest
 import soundfile
 import torch
-import yaml
 
-from tests.forked import Forked
+from tests.end_to_end.caching.cached_runs import CANONICAL, Watcher, losses, shards, train, trained
 from vietmer_core.data.audio import read_segment
-from vietmer_core.errors import AssemblyError, CacheError, DataError
+from vietmer_core.errors import AssemblyError, CacheError
 from vietmer_core.evaluation.prediction_files import read_rows
 from vietmer_core.hooks import hookimpl
 from vietmer_core.inference.evaluating import evaluate_run
 from vietmer_core.inference.prediction import predict_manifest, predict_utterance
 from vietmer_core.inference.trained_run import TrainedRun
-from vietmer_core.model import EmotionModel
-from vietmer_core.records import CacheRecord, RunRecord
-from vietmer_core.spec_loading import load_spec
+from vietmer_core.records import RunRecord
 from vietmer_core.training.run_folder import RunFolder
-from vietmer_core.training.runs import resume_run, start_run
-
-WINDOWS = {"window_seconds": 0.4, "overlap_seconds": 0.1}
-CANONICAL = "shapes.training=canonical"
-SCRIPTS = Path(__file__).parent
-
-
-class Watcher:
-    """An observer that keeps what it is told of the cache."""
-
-    def __init__(self) -> None:
-        self.told: list[CacheRecord] = []
-
-    @hookimpl
-    def fill_cache(self, progress: CacheRecord) -> None:
-        self.told.append(progress)
-
-    @property
-    def first(self) -> dict[str, CacheRecord]:
-        return {record.split: record for record in reversed(self.told)}
-
-    @property
-    def encoded(self) -> int:
-        """Utterances computed."""
-        last = {record.split: record.num_done for record in self.told}
-        return sum(last.values())
-
-
-@pytest.fixture
-def spec_path(workplace: Path, whisper: Path) -> Path:
-    path = workplace / "spec.yaml"
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    audio = {"kind": "whisper", "checkpoint": f"./{whisper.name}", **WINDOWS}
-    document |= {"audio": audio, "cache": "./cache"}
-    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def encodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Rows that went through a frozen encoder, pass by pass."""
-    seen: list[int] = []
-    original = EmotionModel.encode
-
-    def counting(self: EmotionModel, modality: Any, features: Any) -> Any:
-        if self.has_states(modality):
-            seen.append(int((features.lengths > 0).sum()))
-        return original(self, modality, features)
-
-    monkeypatch.setattr(EmotionModel, "encode", counting)
-    return seen
-
-
-def train(path: Path, *overrides: str, observers: Any = ()) -> RunFolder:
-    folder, _ = start_run(load_spec([path], overrides), root=path.parent / "runs", observers=observers)
-    return folder
-
-
-def losses(folder: RunFolder) -> list[float]:
-    rows = [json.loads(line) for line in folder.metrics_path.read_text(encoding="utf-8").splitlines()]
-    return [row["loss"] for row in rows if row["record"] == "step"]
-
-
-def trained(folder: RunFolder) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = torch.load(folder.last_checkpoint, weights_only=True)["model"]
-    return state
-
-
-def shards(path: Path) -> list[Path]:
-    return sorted((path.parent / "cache").glob("*/*.safetensors"))
+from vietmer_core.training.runs import resume_run
 
 
 @pytest.mark.parametrize("layers", ["last", 1, "weighted_sum"])
@@ -299,54 +226,3 @@ def test_what_changes_states_contradicts_the_cache(spec_path: Path, override: st
     assert said in str(caught.value)
     assert "`cache`" in str(caught.value)
     assert not (spec_path.parent / "runs").exists()
-
-
-def test_a_disk_without_room_is_refused_before_anything_is_encoded(
-    spec_path: Path, encodings: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from vietmer_core.features import filling
-
-    monkeypatch.setattr(filling, "free_bytes", lambda _root: 2**20)
-    with pytest.raises(CacheError, match=r"must be free .* only 1\.0 MiB are\. .*`cache\.dtype: fp16`"):
-        train(spec_path)
-    assert encodings == []
-
-
-def test_a_corrupt_recording_is_named_and_what_was_encoded_is_kept(
-    spec_path: Path, encodings: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from vietmer_core.features import filling
-
-    monkeypatch.setattr(filling, "AT_ONCE", 2)
-    path = spec_path.parent / "corpus" / "audio" / "train_00.wav"
-    original = path.read_bytes()
-    path.write_bytes(b"no audio")
-    with pytest.raises(DataError, match=r"train\.jsonl:1: .*train_00\.wav"):
-        train(spec_path)
-    path.write_bytes(original)
-    before = sum(encodings)
-    assert before > 0
-    encodings.clear()
-    train(spec_path)
-    assert sum(encodings) == 18 - before
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
-def test_a_filling_that_is_killed_goes_on_where_it_was(spec_path: Path, encodings: list[int]) -> None:
-    expected = losses(train(spec_path, "cache=null", CANONICAL))
-    filling = Forked(spec_path, "6", folder=spec_path.parent, script=SCRIPTS / "filling_killed.py")
-    assert filling.wait() == -signal.SIGKILL, filling.err
-    encodings.clear()
-    assert losses(train(spec_path, CANONICAL)) == expected
-    assert 0 < sum(encodings) <= 18
-
-
-@pytest.mark.slow
-def test_two_runs_that_start_together_encode_each_utterance_once(spec_path: Path) -> None:
-    script = SCRIPTS / "filling_counted.py"
-    started = [Forked(spec_path, name, folder=spec_path.parent, script=script) for name in ("first", "second")]
-    assert [process.wait() for process in started] == [0, 0]
-    encoded = [int(process.out.split()[-1]) for process in started]
-    assert sum(encoded) == 18
-    folders = [RunFolder(next((spec_path.parent / "runs").glob(f"{name}-*"))) for name in ("first", "second")]
-    assert losses(folders[0]) == losses(folders[1])
